@@ -124,6 +124,16 @@ pub enum Error {
         limit: Duration,
     },
 
+    /// The call cannot be made: its settings contradict each other, such as FIPS and an endpoint URL.
+    #[error("cannot make the request for {operation}")]
+    Request {
+        /// The API operation.
+        operation: &'static str,
+        /// What is wrong.
+        #[source]
+        source: Cause,
+    },
+
     /// The API's host cannot be reached.
     #[error("cannot reach AWS for {operation}")]
     Connect {

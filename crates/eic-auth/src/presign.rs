@@ -75,16 +75,11 @@ impl Credentials {
         }
     }
 
-    fn identity(&self) -> aws_smithy_runtime_api::client::identity::Identity {
+    /// The same in the SDK's type.
+    pub(crate) fn to_sdk(&self) -> aws_credential_types::Credentials {
         let (id, secret) = (self.access_key_id.as_str(), self.secret_access_key.as_str());
-        aws_credential_types::Credentials::new(
-            id,
-            secret,
-            self.session_token.clone(),
-            None,
-            SERVICE,
-        )
-        .into()
+        let token = self.session_token.clone();
+        aws_credential_types::Credentials::new(id, secret, token, None, SERVICE)
     }
 }
 
@@ -200,7 +195,7 @@ fn signature(
     region: &str,
     now: SystemTime,
 ) -> Result<Vec<(&'static str, String)>, Cause> {
-    let identity = credentials.identity();
+    let identity = credentials.to_sdk().into();
     let parameters: SigningParams<'_> = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
