@@ -3,7 +3,8 @@
 use aws_sdk_ec2::types::{self, Filter};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::{Api, pages};
+use super::Api;
+use super::pages::Pages;
 use crate::Error;
 use crate::endpoint::{DnsNames, Endpoint, EndpointQuery, EndpointState};
 
@@ -17,7 +18,8 @@ impl Api {
         let operation = "DescribeInstanceConnectEndpoints";
         let call = self.call(operation, "ec2:DescribeInstanceConnectEndpoints");
         self.inner.credentials.get().await?;
-        let endpoints = pages::all(operation, async |token| {
+        let mut pages = Pages::of(operation);
+        while let Some(token) = pages.ask() {
             let request = self
                 .inner
                 .ec2
@@ -26,18 +28,15 @@ impl Api {
             let request =
                 request.set_instance_connect_endpoint_ids(query.id.clone().map(|id| vec![id]));
             let answer = request.set_filters(vpc_filter(query)).send().await;
-            match (answer, &query.id) {
-                (Ok(answer), _) => Ok((
-                    answer.instance_connect_endpoints().to_vec(),
-                    answer.next_token().map(str::to_owned),
-                )),
-                (Err(error), Some(id)) if error.code().is_some_and(is_unknown_id) => {
-                    Err(Error::EndpointNotFound { id: id.clone() })
+            let answer = answer.map_err(|error| match &query.id {
+                Some(id) if error.code().is_some_and(is_unknown_id) => {
+                    Error::EndpointNotFound { id: id.clone() }
                 }
-                (Err(error), _) => Err(call.failure(error)),
-            }
-        })
-        .await?;
+                _ => call.failure(error),
+            })?;
+            pages.add(answer.instance_connect_endpoints().to_vec(), answer.next_token())?;
+        }
+        let endpoints = pages.into_items();
         let endpoints: Vec<_> = endpoints.iter().filter_map(endpoint).collect();
         match &query.id {
             Some(id) if endpoints.is_empty() => Err(Error::EndpointNotFound { id: id.clone() }),

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use aws_sdk_ec2::types::{self, Filter};
 use futures_util::future::try_join_all;
 
-use super::{Api, pages};
+use super::Api;
+use super::pages::Pages;
 use crate::Error;
 use crate::instance::{Addresses, Instance, InstanceId, InstanceState};
 use crate::target::Selector;
@@ -94,21 +95,20 @@ impl Api {
     async fn describe(&self, query: &Query) -> Result<Vec<Instance>, Error> {
         let call = self.call("DescribeInstances", "ec2:DescribeInstances");
         self.inner.credentials.get().await?;
-        pages::all(call.operation, async |token| {
+        let mut pages = Pages::of(call.operation);
+        while let Some(token) = pages.ask() {
             let request = self.inner.ec2.describe_instances().set_next_token(token);
             let request =
                 request.set_instance_ids(Some(query.ids.clone()).filter(|ids| !ids.is_empty()));
             let answer = request.set_filters(query.filters()).send().await;
             let answer = answer.map_err(|error| call.failure(error))?;
             let instances = answer.reservations().iter().flat_map(|reservation| {
-                reservation
-                    .instances()
-                    .iter()
-                    .filter_map(|found| instance(found, reservation.owner_id()))
+                let found = reservation.instances().iter();
+                found.filter_map(|found| instance(found, reservation.owner_id()))
             });
-            Ok((instances.collect(), answer.next_token().map(str::to_owned)))
-        })
-        .await
+            pages.add(instances, answer.next_token())?;
+        }
+        Ok(pages.into_items())
     }
 }
 

@@ -5,34 +5,60 @@ use crate::Error;
 /// The most pages that are read; AWS sends up to 1000 items in one.
 const MAX_PAGES: usize = 500;
 
-/// A page's items, and the token of the next.
-pub(super) type Page<T> = (Vec<T>, Option<String>);
-
-/// Reads all pages. Short and empty pages are none the last unless they say so.
-pub(super) async fn all<T>(
+/// A list read page by page, in a loop: [`ask`](Self::ask) gives each page's token until [`add`](Self::add)
+/// has seen the last page.
+pub(super) struct Pages<T> {
     operation: &'static str,
-    mut fetch: impl AsyncFnMut(Option<String>) -> Result<Page<T>, Error>,
-) -> Result<Vec<T>, Error> {
-    let mut items = Vec::new();
-    let mut token = None;
-    for _ in 0..MAX_PAGES {
-        let (page, next) = fetch(token.clone()).await?;
-        items.extend(page);
-        match next.filter(|next| !next.is_empty()) {
-            None => return Ok(items),
-            Some(next) if token.as_deref() == Some(next.as_str()) => {
-                return Err(endless(operation, "the same page over and over"));
-            }
-            next => token = next,
-        }
-    }
-    Err(endless(operation, "too many pages"))
+    items: Vec<T>,
+    /// The token of the next page, of the first one none; `None` after the last.
+    next: Option<Option<String>>,
+    read: usize,
 }
 
-fn endless(operation: &'static str, fault: &'static str) -> Error {
-    Error::Response {
-        operation,
-        source: fault.into(),
+impl<T> Pages<T> {
+    pub(super) fn of(operation: &'static str) -> Self {
+        Self {
+            operation,
+            items: Vec::new(),
+            next: Some(None),
+            read: 0,
+        }
+    }
+
+    /// Gives the token to ask the next page with, unless there is none.
+    pub(super) fn ask(&self) -> Option<Option<String>> {
+        self.next.clone()
+    }
+
+    /// Adds a page. Short and empty pages are none the last unless they say so.
+    pub(super) fn add(
+        &mut self,
+        page: impl IntoIterator<Item = T>,
+        next: Option<&str>,
+    ) -> Result<(), Error> {
+        self.items.extend(page);
+        self.read += 1;
+        let next = next.filter(|next| !next.is_empty());
+        let asked = self.next.take().flatten();
+        if next.is_some() && next == asked.as_deref() {
+            return Err(self.endless("the same page over and over"));
+        }
+        if next.is_some() && self.read == MAX_PAGES {
+            return Err(self.endless("too many pages"));
+        }
+        self.next = next.map(|next| Some(next.to_owned()));
+        Ok(())
+    }
+
+    pub(super) fn into_items(self) -> Vec<T> {
+        self.items
+    }
+
+    fn endless(&self, fault: &'static str) -> Error {
+        Error::Response {
+            operation: self.operation,
+            source: fault.into(),
+        }
     }
 }
 
@@ -40,31 +66,27 @@ fn endless(operation: &'static str, fault: &'static str) -> Error {
 mod tests {
     use super::*;
 
-    async fn read(pages: &[(&[u8], Option<&str>)]) -> Result<Vec<u8>, Error> {
-        let mut pages = pages.iter();
-        all("List", async |_| {
-            let (items, next) = pages.next().unwrap();
-            Ok((items.to_vec(), next.map(str::to_owned)))
-        })
-        .await
+    fn read<'a>(pages: impl IntoIterator<Item = (&'a [u8], Option<&'a str>)>) -> Result<Vec<u8>, Error> {
+        let mut list = Pages::of("List");
+        let mut pages = pages.into_iter();
+        while list.ask().is_some() {
+            let (page, next) = pages.next().unwrap();
+            list.add(page.iter().copied(), next)?;
+        }
+        Ok(list.into_items())
     }
 
-    #[tokio::test]
-    async fn pages() {
-        assert_eq!(read(&[(&[1, 2], None)]).await.unwrap(), [1, 2]);
-        assert_eq!(
-            read(&[(&[1], Some("a")), (&[], Some("b")), (&[2], Some(""))])
-                .await
-                .unwrap(),
-            [1, 2]
-        );
-        assert!(read(&[(&[1], Some("a")), (&[1], Some("a"))]).await.is_err());
-        let mut count = 0;
-        let endless = all("List", async |_| {
-            count += 1;
-            Ok((vec![0_u8], Some(count.to_string())))
-        });
-        assert!(endless.await.is_err());
-        assert_eq!(count, MAX_PAGES);
+    #[test]
+    fn all_pages_are_read() {
+        assert_eq!(read([(&[1, 2][..], None)]).unwrap(), [1, 2]);
+        let short = [(&[1][..], Some("a")), (&[], Some("b")), (&[2], Some(""))];
+        assert_eq!(read(short).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn lists_without_an_end_are_refused() {
+        assert!(read([(&[1][..], Some("a")), (&[1], Some("a"))]).is_err());
+        let endless = (0..).map(|page| (&[0][..], Some(if page % 2 == 0 { "a" } else { "b" })));
+        assert!(read(endless).is_err());
     }
 }
