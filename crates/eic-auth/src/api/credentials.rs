@@ -146,7 +146,7 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_silent_provider_is_given_up() {
         #[derive(Debug)]
         struct Silent;
@@ -160,7 +160,7 @@ mod tests {
         }
         let keeper = Keeper::new(
             SharedCredentialsProvider::new(Silent),
-            Duration::from_secs(5),
+            Duration::from_millis(10),
         );
         assert!(matches!(keeper.get().await, Err(Error::Timeout { .. })));
     }

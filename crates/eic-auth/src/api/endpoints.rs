@@ -34,7 +34,10 @@ impl Api {
                 }
                 _ => call.failure(error),
             })?;
-            pages.add(answer.instance_connect_endpoints().to_vec(), answer.next_token())?;
+            pages.add(
+                answer.instance_connect_endpoints().to_vec(),
+                answer.next_token(),
+            )?;
         }
         let endpoints = pages.into_items();
         let endpoints: Vec<_> = endpoints.iter().filter_map(endpoint).collect();

@@ -66,7 +66,9 @@ impl<T> Pages<T> {
 mod tests {
     use super::*;
 
-    fn read<'a>(pages: impl IntoIterator<Item = (&'a [u8], Option<&'a str>)>) -> Result<Vec<u8>, Error> {
+    fn read<'a>(
+        pages: impl IntoIterator<Item = (&'a [u8], Option<&'a str>)>,
+    ) -> Result<Vec<u8>, Error> {
         let mut list = Pages::of("List");
         let mut pages = pages.into_iter();
         while list.ask().is_some() {
