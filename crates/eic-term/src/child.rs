@@ -1,0 +1,229 @@
+//! A started command, its streams and how it ended.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use russh::client::Msg;
+use russh::{ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::pty::WindowSize;
+use crate::pump::{self, Replies, Sinks};
+use crate::session::Session;
+
+/// How much of each output stream waits in memory for its reader, in bytes.
+const BUFFER: usize = 4 << 20;
+
+/// A started command.
+///
+/// Dropping it closes its channel, which hangs the command up as a closed terminal would; its
+/// streams, once taken, still deliver what had arrived.
+pub struct Child {
+    /// Its standard input; dropping or shutting it down sends end-of-file.
+    pub stdin: Option<ChildStdin>,
+    /// Its standard output. Read it: output that nobody takes holds up the whole session.
+    pub stdout: Option<ChildOutput>,
+    /// Its standard error; stays empty with a pseudo-terminal.
+    pub stderr: Option<ChildOutput>,
+    session: Session,
+    writer: Arc<ChannelWriteHalf<Msg>>,
+    ended: oneshot::Receiver<Option<ExitStatus>>,
+    _open: oneshot::Sender<()>,
+}
+
+impl Child {
+    pub(crate) fn new(
+        session: Session,
+        reader: ChannelReadHalf,
+        writer: ChannelWriteHalf<Msg>,
+    ) -> (Self, Replies) {
+        let writer = Arc::new(writer);
+        let (stdout, stdout_sink) = tokio::io::duplex(BUFFER);
+        let (stderr, stderr_sink) = tokio::io::duplex(BUFFER);
+        let (open, dropped) = oneshot::channel();
+        let sinks = Sinks::new(stdout_sink, stderr_sink);
+        let (replies, ended) = pump::start(reader, writer.clone(), sinks, dropped);
+        let child = Self {
+            stdin: Some(ChildStdin::new(&writer)),
+            stdout: Some(ChildOutput(stdout)),
+            stderr: Some(ChildOutput(stderr)),
+            session,
+            writer,
+            ended,
+            _open: open,
+        };
+        (child, replies)
+    }
+
+    pub(crate) fn writer(&self) -> &ChannelWriteHalf<Msg> {
+        &self.writer
+    }
+
+    /// Waits for its end. Take and read the output streams first, or beside it.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`] where the connection ends before the command.
+    pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
+        match (&mut self.ended).await {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) | Err(_) => Err(self.session.peer().lost()),
+        }
+    }
+
+    /// Tells the remote terminal its new size (RFC 4254 §6.7).
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`].
+    pub async fn resize(&self, size: WindowSize) -> Result<(), Error> {
+        let (columns, rows) = (size.columns.into(), size.rows.into());
+        let (width, height) = (size.width.into(), size.height.into());
+        let sent = self
+            .writer
+            .window_change(columns, rows, width, height)
+            .await;
+        sent.map_err(|_| self.session.peer().lost())
+    }
+
+    /// Sends a signal (RFC 4254 §6.9); servers may ignore it.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`].
+    pub async fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let sent = self.writer.signal(Sig::Custom(signal.0)).await;
+        sent.map_err(|_| self.session.peer().lost())
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Child on {:?}", self.session)
+    }
+}
+
+/// How a remote command ended (RFC 4254 §6.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this status.
+    Exited(u32),
+    /// A signal ended it.
+    Signaled {
+        /// Which.
+        signal: Signal,
+        /// Whether it left a core dump.
+        core_dumped: bool,
+    },
+    /// The server closed the channel without a word on it.
+    Missing,
+}
+
+impl ExitStatus {
+    /// Returns whether it exited with status 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        *self == Self::Exited(0)
+    }
+
+    /// Returns its exit status; `None` where a signal ended it or the server did not say.
+    #[must_use]
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Exited(code) => Some(*code),
+            Self::Signaled { .. } | Self::Missing => None,
+        }
+    }
+}
+
+/// A signal's name without `SIG`, e.g. `TERM` (RFC 4254 §6.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal(String);
+
+impl Signal {
+    /// Names a signal.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns its name without `SIG`. It may be remote text: see [`crate::visible`].
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A remote command's standard input.
+///
+/// Shutting it down, or dropping it, sends end-of-file (RFC 4254 §5.3).
+pub struct ChildStdin {
+    writer: Pin<Box<dyn AsyncWrite + Send>>,
+    channel: Arc<ChannelWriteHalf<Msg>>,
+    ended: bool,
+}
+
+impl ChildStdin {
+    fn new(channel: &Arc<ChannelWriteHalf<Msg>>) -> Self {
+        Self {
+            writer: Box::pin(channel.make_writer()),
+            channel: channel.clone(),
+            ended: false,
+        }
+    }
+}
+
+impl fmt::Debug for ChildStdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChildStdin")
+    }
+}
+
+impl Drop for ChildStdin {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if !self.ended {
+            let channel = self.channel.clone();
+            // It ends with the session at the latest, whose queue is all that it waits for.
+            runtime.spawn(async move { channel.eof().await.ok() });
+        }
+    }
+}
+
+impl AsyncWrite for ChildStdin {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writer.as_mut().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = self.writer.as_mut().poll_shutdown(cx);
+        self.ended |= shut.is_ready();
+        shut
+    }
+}
+
+/// A remote command's standard output or standard error.
+#[derive(Debug)]
+pub struct ChildOutput(DuplexStream);
+
+impl AsyncRead for ChildOutput {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}

@@ -1,0 +1,107 @@
+//! What to do about an error: one line each.
+
+use eic_auth::{Error as Aws, TunnelError};
+use eic_term::{Error, HostKeyError, Step};
+
+/// Advice on an error; `None` where its own words say it all.
+pub(crate) fn on(error: &Error) -> Option<String> {
+    match error {
+        Error::Aws(aws) => on_aws(aws),
+        Error::NotRunning { id, state } => Some(match state.to_string().as_str() {
+            "pending" => "again in a moment, when it has started".to_owned(),
+            _ => format!("`aws ec2 start-instances --instance-ids {id}`, then again"),
+        }),
+        Error::NoAddress { .. } => Some("another --connection-type, or --instance-ip".to_owned()),
+        Error::NoEndpoint { vpc_id, .. } => Some(format!(
+            "`aws ec2 create-instance-connect-endpoint --subnet-id` with a subnet of {}, or --connection-type direct from inside the network",
+            vpc_id.as_deref().unwrap_or("its VPC")
+        )),
+        Error::EndpointState { .. } => Some("without --endpoint-id, which takes a usable one".to_owned()),
+        Error::EndpointPort { .. } => {
+            Some("port 22 or 3389, or --connection-type direct".to_owned())
+        }
+        Error::Connect { .. } => Some(
+            "the instance's security group must allow this address, and sshd must run; --connection-type eice goes through an endpoint".to_owned(),
+        ),
+        Error::Timeout { step, .. } => on_timeout(*step),
+        Error::Handshake { .. } => Some("is it an SSH server? `-vv` shows the exchange".to_owned()),
+        Error::HostKey(error) => on_host_key(error),
+        Error::Login { pushed: true, user, .. } => Some(format!(
+            "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
+        )),
+        Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
+        Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
+        _ => None,
+    }
+}
+
+fn on_timeout(step: Step) -> Option<String> {
+    Some(match step {
+        Step::Connect => "the instance's security group must allow this address; --connection-type eice goes through an endpoint; --connect-timeout waits longer".to_owned(),
+        Step::Handshake => "whatever listens there does not speak SSH; --connect-timeout waits longer".to_owned(),
+        _ => "--connect-timeout waits longer".to_owned(),
+    })
+}
+
+fn on_host_key(error: &HostKeyError) -> Option<String> {
+    match error {
+        HostKeyError::Changed { path, line, .. } => Some(format!(
+            "if the instance was rebuilt, delete line {line} of {}; if not, somebody may be impersonating it",
+            path.display()
+        )),
+        HostKeyError::Unknown { .. } => Some("somebody may be impersonating the host".to_owned()),
+        HostKeyError::File { .. } => {
+            Some("its permissions, or another folder in EIC_TERM_DATA_DIR".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn on_aws(error: &Aws) -> Option<String> {
+    Some(match error {
+        Aws::NoRegion => "--region, AWS_REGION, or a region in the profile".to_owned(),
+        Aws::NoCredentials { .. } => {
+            "`aws configure`, `aws sso login`, --profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
+        }
+        Aws::ExpiredCredentials { .. } => "`aws sso login`, or fresh credentials".to_owned(),
+        Aws::InvalidCredentials { .. } => "another --profile, and the clock of this machine".to_owned(),
+        Aws::AccessDenied { action, .. } if action.ends_with("SendSSHPublicKey") => {
+            "a user that your policy allows (its condition is ec2:osuser), e.g. `eic-term ec2-user@…`".to_owned()
+        }
+        Aws::AccessDenied { action, .. } => format!("ask for {action} in your IAM policy, or another --profile"),
+        Aws::Throttled { .. } => "again in a minute; other clients of this account use up its rate".to_owned(),
+        Aws::Timeout { .. } | Aws::Connect { .. } => {
+            "the network, HTTPS_PROXY, and whether --region is right".to_owned()
+        }
+        Aws::Certificate { .. } => "AWS_CA_BUNDLE, where a proxy or a private authority signs".to_owned(),
+        Aws::CaBundle { .. } => "a PEM file in AWS_CA_BUNDLE, or none".to_owned(),
+        Aws::InstanceNotFound { .. } => "`eic-term list` shows what is in this region and account; --region, --profile".to_owned(),
+        Aws::InstanceGone { .. } => "`eic-term list` shows what is there".to_owned(),
+        Aws::Ambiguous { .. } => "one of these ids".to_owned(),
+        Aws::EndpointNotFound { .. } => "without --endpoint-id, or another --region".to_owned(),
+        Aws::InvalidInstance { .. } => "again once it runs; EC2 Instance Connect knows Linux only".to_owned(),
+        Aws::NoEndpointHost { fips: true, .. } => "without AWS_USE_FIPS_ENDPOINT".to_owned(),
+        Aws::Tunnel(error) => return on_tunnel(error),
+        _ => return None,
+    })
+}
+
+/// Advice on a tunnel's error.
+pub(crate) fn on_tunnel(error: &TunnelError) -> Option<String> {
+    Some(match error {
+        TunnelError::Closed { code: Some(_), .. } => {
+            "the instance's security group must allow the endpoint's, and something must listen on the port".to_owned()
+        }
+        TunnelError::Closed { .. } => "again".to_owned(),
+        TunnelError::Tls { .. } => "AWS_CA_BUNDLE, where a proxy or a private authority signs".to_owned(),
+        TunnelError::ProxyRefused { status: 407, .. } => "HTTPS_PROXY with a name and password: http://NAME:PASSWORD@HOST:PORT".to_owned(),
+        TunnelError::ProxyRefused { .. } | TunnelError::Proxy { .. } => "HTTPS_PROXY and NO_PROXY".to_owned(),
+        TunnelError::Connect { .. } | TunnelError::Timeout { .. } | TunnelError::Upgrade { .. } => {
+            "the network between here and the endpoint, and HTTPS_PROXY".to_owned()
+        }
+        TunnelError::Refused { status: 403, .. } => {
+            "ask for ec2-instance-connect:OpenTunnel on the endpoint in your IAM policy; one that caps the duration wants --max-tunnel-duration".to_owned()
+        }
+        _ => return None,
+    })
+}

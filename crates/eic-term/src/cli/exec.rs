@@ -1,0 +1,36 @@
+//! `eic-term exec TARGET -- CMD…`
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use super::args::{Common, Exec};
+use super::report::Failure;
+use super::ui::Ui;
+use super::{connect, streams};
+
+pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
+    let session = connect::log_in(common, &args.target, ui).await?;
+    let command = session.command(join_words(&args.command));
+    if args.tty {
+        return connect::interact(command, &session, ui).await;
+    }
+    let child = command.spawn().await?;
+    ui.timeline(session.timeline());
+    streams::join(child, args.no_stdin, ui).await
+}
+
+/// Joins words by spaces, as ssh(1) does: the remote shell reads them, not ours.
+fn join_words(words: &[OsString]) -> Vec<u8> {
+    let words: Vec<_> = words.iter().map(|word| word.as_encoded_bytes()).collect();
+    words.join(&b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_joined_unquoted() {
+        assert_eq!(join_words(&["echo".into(), "a  b;".into()]), b"echo a  b;");
+    }
+}

@@ -1,0 +1,117 @@
+//! An error as a person reads it: what failed, the cause, what to do.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+
+use eic_auth::TunnelError;
+use eic_term::{Cause, Error, visible};
+
+use super::advice;
+
+/// The exit code of a failure of our own, as ssh(1)'s.
+pub(crate) const FAILED: u8 = 255;
+/// The exit code of wrong usage.
+const USAGE: u8 = 2;
+
+/// What ends a command early.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    causes: Vec<String>,
+    advice: Option<String>,
+    pub(crate) exit_code: u8,
+}
+
+impl Failure {
+    /// A failed step and its error.
+    pub(crate) fn new(what: impl Into<String>, source: impl std::error::Error) -> Self {
+        let mut causes = vec![source.to_string()];
+        causes.extend(chain(source.source()));
+        Self::of(what.into(), causes, None)
+    }
+
+    /// A failed step and its cause, whose type is not known.
+    pub(crate) fn caused(what: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        let cause: Cause = cause.into();
+        let mut causes = vec![cause.to_string()];
+        causes.extend(chain(cause.source()));
+        Self::of(what.into(), causes, None)
+    }
+
+    /// A stream's failure, which may be the tunnel's own.
+    pub(crate) fn io(what: &str, source: io::Error) -> Self {
+        let tunnel = source.get_ref().and_then(|inner| inner.downcast_ref());
+        let advice = tunnel.and_then(|error: &TunnelError| advice::on_tunnel(error));
+        Self {
+            advice,
+            ..Self::new(what, source)
+        }
+    }
+
+    pub(crate) fn no_target() -> Self {
+        Self {
+            exit_code: USAGE,
+            ..Self::of(
+                "no instance named".to_owned(),
+                Vec::new(),
+                Some("`eic-term TARGET`, or `eic-term --help`".to_owned()),
+            )
+        }
+    }
+
+    /// Causes that repeat what is said already are left out.
+    fn of(what: String, causes: Vec<String>, advice: Option<String>) -> Self {
+        let mut kept: Vec<String> = Vec::new();
+        for cause in causes.iter().map(|cause| visible(cause.trim())) {
+            let said = |text: &String| text.contains(&cause);
+            if !cause.is_empty() && !kept.iter().any(said) && !what.contains(&cause) {
+                kept.push(cause);
+            }
+        }
+        Self {
+            what,
+            causes: kept,
+            advice,
+            exit_code: FAILED,
+        }
+    }
+}
+
+fn chain(first: Option<&(dyn std::error::Error + 'static)>) -> Vec<String> {
+    let errors = std::iter::successors(first, |error| (**error).source());
+    errors.map(ToString::to_string).collect()
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (what, mut causes) = said(&error);
+        causes.extend(chain(error.source()));
+        Self::of(visible(&what), causes, advice::on(&error))
+    }
+}
+
+/// The headline and, where the error's own words are two things at once, the first cause.
+fn said(error: &Error) -> (String, Vec<String>) {
+    match error {
+        Error::Aws(eic_auth::Error::Ambiguous { selector, matches }) => (
+            format!("`{selector}` is {} instances", matches.len()),
+            vec![matches.iter().map(|one| format!("\n    {one}")).collect()],
+        ),
+        Error::Login { .. } => (error.to_string(), vec!["Permission denied".to_owned()]),
+        other => (other.to_string(), Vec::new()),
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        if !self.causes.is_empty() {
+            write!(f, "\n  cause: {}", self.causes.join(": "))?;
+        }
+        if let Some(advice) = &self.advice {
+            write!(f, "\n  try:   {advice}")?;
+        }
+        Ok(())
+    }
+}

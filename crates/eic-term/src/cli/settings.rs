@@ -1,0 +1,97 @@
+//! Arguments, environment and configuration file become one set of settings.
+
+use std::time::Duration;
+
+use eic_auth::{Api, ApiConfig, Target};
+use eic_term::{ConnectOptions, Connector, Identity, PinFile};
+
+use super::args::Common;
+use super::config::{Config, Defaults};
+use super::folders;
+use super::report::Failure;
+use super::ui::Ui;
+
+/// The default limit on each step of connecting.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Everything a command needs to know.
+pub(crate) struct Settings {
+    pub(crate) options: ConnectOptions,
+    api: ApiConfig,
+}
+
+impl Settings {
+    /// Reads what files are needed and merges all sources; arguments win.
+    pub(crate) fn load(common: &Common, target: Option<&Target>) -> Result<Self, Failure> {
+        let path = match &common.config {
+            Some(path) => path.clone(),
+            None => folders::config_file()?,
+        };
+        let config = Config::read(&path, common.config.is_some())?;
+        let typed = target.map(|target| target.selector.to_string());
+        let mut settings = merge(
+            common,
+            config.defaults(typed.as_deref().unwrap_or_default()),
+        );
+        settings.1.identity = read_identity(settings.2)?;
+        Ok(Self {
+            api: settings.0,
+            options: settings.1,
+        })
+    }
+
+    /// Loads the AWS configuration.
+    pub(crate) async fn api(&self) -> Result<Api, Failure> {
+        Ok(Api::load(self.api.clone())
+            .await
+            .map_err(eic_term::Error::from)?)
+    }
+
+    /// Makes a connector that pins host keys in our own file.
+    pub(crate) async fn connector(self, ui: &Ui) -> Result<Connector, Failure> {
+        let pins = PinFile::new(folders::pins()?);
+        let api = self.api().await?;
+        let mut options = self.options;
+        let banner = ui.clone();
+        options.on_banner(move |text| banner.banner(text));
+        Ok(Connector::new(api, pins).options(options))
+    }
+}
+
+type Merged = (ApiConfig, ConnectOptions, Option<std::path::PathBuf>);
+
+/// The pure part: which source wins.
+fn merge(common: &Common, defaults: Defaults) -> Merged {
+    let seconds = |seconds: u16| Duration::from_secs(seconds.into());
+    let limit = common.connect_timeout.map_or(LIMIT, seconds);
+    let mut api = ApiConfig::default();
+    api.profile = common.profile.clone().or(defaults.profile);
+    api.region = common.region.clone().or(defaults.region);
+    let mut options = ConnectOptions::default();
+    if let Some(user) = common.login_name.clone().or(defaults.user) {
+        options.user = user;
+    }
+    if let Some(way) = common.connection_type.or(defaults.connection_type) {
+        options.connection_type = way;
+    }
+    options.instance_ip = common.instance_ip;
+    options.endpoint_id = common.endpoint_id.clone();
+    options.endpoint_dns_name = common.endpoint_dns_name.clone();
+    options.max_tunnel_duration = common.max_tunnel_duration.map(seconds);
+    options.port = common.ssh_port.or(defaults.port).unwrap_or(22);
+    options.limit = limit;
+    (api, options, common.identity.clone().or(defaults.identity))
+}
+
+fn read_identity(path: Option<std::path::PathBuf>) -> Result<Option<Identity>, Failure> {
+    let Some(path) = path.map(folders::expand_home) else {
+        return Ok(None);
+    };
+    let failed = format!("cannot use the private key {}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|source| Failure::new(&failed, source))?;
+    match Identity::parse(&text, None) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(eic_term::Error::Identity { source }) => Err(Failure::caused(failed, source)),
+        Err(other) => Err(other.into()),
+    }
+}

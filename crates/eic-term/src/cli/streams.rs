@@ -1,0 +1,62 @@
+//! A remote command's streams joined to our own.
+
+use std::io;
+use std::process::ExitCode;
+
+use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible};
+use tokio::io::{AsyncWrite, AsyncWriteExt, copy};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::report::{FAILED, Failure};
+use super::ui::Ui;
+
+/// What a shell reports for a process that wrote to a closed pipe: 128 + SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
+
+/// Copies all three streams until the command has ended and its output is written.
+pub(crate) async fn join(mut child: Child, no_stdin: bool, ui: &Ui) -> Result<ExitCode, Failure> {
+    let stdin = child.stdin.take().filter(|_| !no_stdin);
+    // Input is abandoned, not awaited, once the command has ended.
+    let _input = stdin.map(|stdin| AbortOnDropHandle::new(tokio::spawn(send(stdin))));
+    let stdout = write_out(child.stdout.take(), tokio::io::stdout());
+    let stderr = write_out(child.stderr.take(), tokio::io::stderr());
+    match tokio::try_join!(stdout, stderr) {
+        Ok(_) => Ok(exit_code(&child.wait().await?, ui)),
+        // As SIGPIPE would, a closed output ends the command.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(BROKEN_PIPE)),
+        Err(error) => Err(Failure::new("cannot write the command's output", error)),
+    }
+}
+
+/// Sends standard input, then end-of-file. A command that has ended takes no more.
+async fn send(mut stdin: ChildStdin) {
+    let sent = copy(&mut tokio::io::stdin(), &mut stdin).await;
+    if let Err(error) = sent {
+        tracing::debug!(%error, "standard input ended early");
+    }
+    stdin.shutdown().await.ok();
+}
+
+async fn write_out(from: Option<ChildOutput>, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+    if let Some(mut from) = from {
+        copy(&mut from, &mut to).await?;
+    }
+    to.flush().await
+}
+
+/// Passes the remote status on; 255 for a death by signal, as ssh(1) does.
+pub(crate) fn exit_code(status: &ExitStatus, ui: &Ui) -> ExitCode {
+    match status {
+        // POSIX statuses have 8 bits; larger ones, which Windows hosts send, must not look like success.
+        ExitStatus::Exited(code) => ExitCode::from(u8::try_from(*code).unwrap_or(FAILED)),
+        ExitStatus::Signaled { signal, .. } => {
+            let name = visible(signal.name());
+            ui.notice(&format!("the remote command was killed by SIG{name}"));
+            ExitCode::from(FAILED)
+        }
+        ExitStatus::Missing => {
+            ui.notice("the remote command ended without an exit status");
+            ExitCode::from(FAILED)
+        }
+    }
+}

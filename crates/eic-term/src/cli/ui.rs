@@ -1,0 +1,76 @@
+//! The only place that prints.
+
+use std::io::{self, Write};
+
+use eic_term::{Timeline, visible};
+
+use super::report::Failure;
+
+/// Standard output and standard error, and how much to say on them.
+#[derive(Debug, Clone)]
+pub(crate) struct Ui {
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(quiet: bool, verbose: u8) -> Self {
+        Self {
+            quiet,
+            verbose: verbose > 0,
+        }
+    }
+
+    /// Prints a command's result.
+    pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+        match written {
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|source| Failure::new("cannot write", source)),
+        }
+    }
+
+    /// Says something that is neither a result nor an error.
+    pub(crate) fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Shows the server's text before the login.
+    pub(crate) fn banner(&self, text: &str) {
+        if !self.quiet {
+            self.say(visible(&text.replace("\r\n", "\n")).trim_end());
+        }
+    }
+
+    /// Shows a failure: what, why, and what to do.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        self.say(&failure.to_string());
+    }
+
+    /// With `-v`, shows how a connection came to be.
+    pub(crate) fn timeline(&self, timeline: &Timeline) {
+        if !self.verbose {
+            return;
+        }
+        for span in timeline.spans() {
+            let start = span.start.as_secs_f64() * 1e3;
+            let took = match span.duration {
+                Some(duration) => format!("{:8.1} ms", duration.as_secs_f64() * 1e3),
+                None => "unfinished".to_owned(),
+            };
+            self.say(&format!(
+                "{:<18} at {start:8.1} ms  {took}",
+                span.step.to_string()
+            ));
+        }
+    }
+
+    /// Nothing is left to do where standard error is gone.
+    fn say(&self, text: &str) {
+        writeln!(io::stderr().lock(), "{text}").ok();
+    }
+}

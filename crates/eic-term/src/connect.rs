@@ -1,0 +1,271 @@
+//! The pipeline from a target to a session, in which nothing waits that need not.
+//!
+//! ```text
+//! target ─┬─ find the instance ─┬─ route ── connect or tunnel ── key exchange ─┬─ login ── session
+//!         ├─ find an endpoint ──┘                                              │
+//!         └─ push the key ─────────────────────────────────────────────────────┘
+//! ```
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use eic_auth::{Api, InstanceId, OsUser, Tunnel};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::destination::{Destination, Via};
+use crate::error::Error;
+use crate::handler::OnBanner;
+use crate::key_push::KeyPush;
+use crate::route::ConnectionType;
+use crate::session::{Answer, Connection, Identity, Session, SessionBuilder, limited};
+use crate::timeline::{Step, Timeline};
+use crate::trust::HostKeyPolicy;
+
+/// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
+/// would use up sshd's MaxAuthTries of 6.
+const RETRIES: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_millis(1000),
+    Duration::from_millis(1500),
+];
+
+/// Any byte stream.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// What a connection is made with; every default is AWS CLI's.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// The OS user where the target names none; `ec2-user`.
+    pub user: OsUser,
+    /// Directly or through an endpoint; `auto`.
+    pub connection_type: ConnectionType,
+    /// The address to connect to instead of the instance's own.
+    pub instance_ip: Option<IpAddr>,
+    /// The endpoint to go through, `eice-…`, instead of the best in the instance's VPC.
+    pub endpoint_id: Option<String>,
+    /// That endpoint's DNS name, which saves its look-up.
+    pub endpoint_dns_name: Option<String>,
+    /// How long the endpoint keeps the tunnel open: 1 s to 1 h; AWS's default is 1 h.
+    pub max_tunnel_duration: Option<Duration>,
+    /// The SSH port; 22.
+    pub port: u16,
+    /// The limit on each step; 15 s.
+    pub limit: Duration,
+    /// How often a silent server is asked for a sign of life; 15 s.
+    pub keepalive: Option<Duration>,
+    /// An own key: nothing is pushed then.
+    pub identity: Option<Identity>,
+    /// Where the steps are recorded.
+    pub timeline: Timeline,
+    on_banner: Option<OnBanner>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            user: OsUser::default(),
+            connection_type: ConnectionType::Auto,
+            instance_ip: None,
+            endpoint_id: None,
+            endpoint_dns_name: None,
+            max_tunnel_duration: None,
+            port: 22,
+            limit: Duration::from_secs(15),
+            keepalive: Some(Duration::from_secs(15)),
+            identity: None,
+            timeline: Timeline::new(),
+            on_banner: None,
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// Receives the server's text before the login; see [`SessionBuilder::on_banner`].
+    pub fn on_banner(&mut self, on_banner: impl Fn(&str) + Send + Sync + 'static) {
+        self.on_banner = Some(Arc::new(on_banner));
+    }
+}
+
+/// Makes sessions and tunnels to instances.
+///
+/// ```no_run
+/// # async fn example(api: eic_auth::Api) -> Result<(), eic_term::Error> {
+/// use eic_term::{Connector, Destination, PinFile, Via};
+/// let destination = Destination {
+///     id: "i-0123456789abcdef0".parse().expect("an instance id"),
+///     address: [192, 0, 2, 7].into(),
+///     via: Via::Direct,
+/// };
+/// let connector = Connector::new(api, PinFile::new("known_hosts"));
+/// let session = connector.connect_to(&destination, None).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Connector {
+    pub(crate) api: Api,
+    pub(crate) options: ConnectOptions,
+    policy: HostKeyPolicy,
+}
+
+impl Connector {
+    /// Connects with this account and region, believing these host keys.
+    #[must_use]
+    pub fn new(api: Api, policy: impl Into<HostKeyPolicy>) -> Self {
+        Self {
+            api,
+            policy: policy.into(),
+            options: ConnectOptions::default(),
+        }
+    }
+
+    /// Connects with these options.
+    #[must_use]
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Logs in to a known destination.
+    ///
+    /// # Errors
+    /// Any [`Error`], named after the step that failed.
+    pub async fn connect_to(
+        &self,
+        destination: &Destination,
+        user: Option<&OsUser>,
+    ) -> Result<Session, Error> {
+        let mut push = self.key_push(user, Some(&destination.id))?;
+        self.finish(destination, &mut push).await
+    }
+
+    /// Opens the endpoint's tunnel to a port of a known destination.
+    ///
+    /// # Errors
+    /// [`Error::EndpointPort`] for ports other than 22 and 3389, [`Error::NoEndpoint`] where the way
+    /// is direct, else the tunnel's own.
+    pub async fn open_tunnel_to(&self, to: &Destination, port: u16) -> Result<Tunnel, Error> {
+        if !matches!(port, 22 | 3389) {
+            return Err(Error::EndpointPort { port });
+        }
+        let request = to.tunnel_request(port, self.options.max_tunnel_duration);
+        let request = request.ok_or_else(|| Error::NoEndpoint {
+            id: to.id.clone(),
+            vpc_id: None,
+        })?;
+        let _step = self.options.timeline.begin(Step::OpenTunnel);
+        let open = self.api.open_tunnel(&request);
+        Ok(limited(Step::OpenTunnel, self.options.limit, open).await??)
+    }
+
+    /// Makes the key and, where the instance is known, starts pushing it.
+    pub(crate) fn key_push(
+        &self,
+        user: Option<&OsUser>,
+        id: Option<&InstanceId>,
+    ) -> Result<KeyPush, Error> {
+        let user = user.unwrap_or(&self.options.user).clone();
+        let own = self.options.identity.clone();
+        let mut push = KeyPush::new(self.api.clone(), user, own, self.options.timeline.clone())?;
+        if let Some(id) = id {
+            push.start(id);
+        }
+        Ok(push)
+    }
+
+    /// Connects, exchanges keys and logs in, while the key push is under way.
+    pub(crate) async fn finish(
+        &self,
+        destination: &Destination,
+        push: &mut KeyPush,
+    ) -> Result<Session, Error> {
+        push.start(&destination.id);
+        let mut connection = beside(push, self.handshake(destination)).await?;
+        if !push.is_done() {
+            // The push is still under way: the time is free for the first round trip of the login.
+            let user = push.user().clone();
+            beside(push, connection.prime(&user)).await?;
+        }
+        login(connection, push).await
+    }
+
+    async fn handshake(&self, destination: &Destination) -> Result<Connection, Error> {
+        let stream = self.open_stream(destination).await?;
+        let options = &self.options;
+        let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
+            .limit(options.limit)
+            .keepalive(options.keepalive)
+            .timeline(options.timeline.clone());
+        if let Some(on_banner) = options.on_banner.clone() {
+            builder = builder.on_banner(move |text| on_banner(text));
+        }
+        builder.handshake(stream).await
+    }
+
+    async fn open_stream(&self, destination: &Destination) -> Result<Box<dyn Stream>, Error> {
+        let port = self.options.port;
+        match destination.via {
+            Via::Endpoint { .. } => Ok(Box::new(self.open_tunnel_to(destination, port).await?)),
+            Via::Direct => {
+                let address = SocketAddr::new(destination.address, port);
+                Ok(Box::new(self.connect_tcp(address).await?))
+            }
+        }
+    }
+
+    async fn connect_tcp(&self, address: SocketAddr) -> Result<TcpStream, Error> {
+        let _step = self.options.timeline.begin(Step::Connect);
+        let connect = limited(
+            Step::Connect,
+            self.options.limit,
+            TcpStream::connect(address),
+        );
+        let failed = |source| Error::Connect { address, source };
+        let stream = connect.await?.map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        Ok(stream)
+    }
+}
+
+/// Awaits `work` and fails early if the key push does.
+async fn beside<T>(
+    push: &mut KeyPush,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            pushed = push.wait(), if !push.is_done() => pushed?,
+        }
+    }
+}
+
+async fn login(mut connection: Connection, push: &mut KeyPush) -> Result<Session, Error> {
+    push.refresh().await?;
+    let timeline = connection.timeline().clone();
+    let _step = timeline.begin(Step::Login);
+    let (user, identity) = (push.user().clone(), push.identity().clone());
+    let mut waits = RETRIES.iter().filter(|_| push.is_pushed());
+    loop {
+        let methods = match connection.offer(&user, &identity).await? {
+            Answer::Accepted => return Ok(connection.into_session()),
+            Answer::Refused { methods } => methods,
+        };
+        let Some(wait) = waits.next().filter(|_| offers_public_key(&methods)) else {
+            return Err(connection.refusal(&user, push.is_pushed(), methods));
+        };
+        tokio::time::sleep(*wait).await;
+    }
+}
+
+fn offers_public_key(methods: &[String]) -> bool {
+    methods.iter().any(|method| method == "publickey")
+}

@@ -1,0 +1,132 @@
+//! What can go wrong between a target and its shell.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use eic_auth::{InstanceId, InstanceState, OsUser};
+
+use crate::route::ConnectionType;
+use crate::timeline::Step;
+use crate::trust::HostKeyError;
+
+/// An underlying cause whose type is not part of this API.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failed step; each variant is named after the step.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An AWS call or the endpoint's tunnel failed. The message is `eic-auth`'s own.
+    #[error(transparent)]
+    Aws(#[from] eic_auth::Error),
+
+    /// The instance exists but does not run. Start it, then try again.
+    #[error("instance {id} is {state}")]
+    NotRunning {
+        /// The instance.
+        id: InstanceId,
+        /// Its state.
+        state: InstanceState,
+    },
+
+    /// The instance has no address that the connection type can use.
+    #[error("instance {id} has no address for connection type `{connection_type}`")]
+    NoAddress {
+        /// The instance.
+        id: InstanceId,
+        /// What was asked for.
+        connection_type: ConnectionType,
+    },
+
+    /// No endpoint leads to the instance. Create one in its VPC.
+    #[error("no usable EC2 Instance Connect Endpoint for {id} in {}", vpc_id.as_deref().unwrap_or("its VPC"))]
+    NoEndpoint {
+        /// The instance.
+        id: InstanceId,
+        /// Its VPC, where known.
+        vpc_id: Option<String>,
+    },
+
+    /// The endpoint exists but cannot be used now.
+    #[error("endpoint {id} is {state}")]
+    EndpointState {
+        /// The endpoint.
+        id: String,
+        /// Its state in AWS's words.
+        state: String,
+    },
+
+    /// An endpoint leads to ports 22 and 3389 only.
+    #[error("an endpoint does not lead to port {port}")]
+    EndpointPort {
+        /// The port asked for.
+        port: u16,
+    },
+
+    /// The TCP connection failed.
+    #[error("cannot connect to {address}")]
+    Connect {
+        /// Where to.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// A step outlasted its limit.
+    #[error("`{step}` got no answer within {} s", limit.as_secs_f32())]
+    Timeout {
+        /// The step.
+        step: Step,
+        /// Its limit.
+        limit: Duration,
+    },
+
+    /// SSH versions, key exchange or encryption failed before the login.
+    #[error("the SSH key exchange with {peer} failed")]
+    Handshake {
+        /// The instance or address.
+        peer: String,
+        /// The protocol's reason.
+        source: Cause,
+    },
+
+    /// The host key is not the one expected.
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+
+    /// The private key cannot be used.
+    #[error("cannot use the private key")]
+    Identity {
+        /// Why not.
+        source: Cause,
+    },
+
+    /// The server refused every credential.
+    #[error("login as `{user}` on {peer} was refused")]
+    Login {
+        /// The OS user.
+        user: OsUser,
+        /// The instance or address.
+        peer: String,
+        /// Whether the key was pushed by EC2 Instance Connect (else it is the caller's own).
+        pushed: bool,
+        /// The authentication methods that the server still offers (RFC 4252 §5.1).
+        methods: Vec<String>,
+    },
+
+    /// The server refused a channel or a request on it (RFC 4254 §5, §6).
+    #[error("the server refused to {request}")]
+    Refused {
+        /// What was asked for.
+        request: &'static str,
+    },
+
+    /// The connection ended before its work was done.
+    #[error("the connection to {peer} was lost")]
+    Disconnected {
+        /// The instance or address.
+        peer: String,
+        /// What ended it, where known.
+        source: Option<Cause>,
+    },
+}

@@ -1,0 +1,177 @@
+//! The only russh handler: checks the host key, refuses what nobody asked for, keeps the real cause of a disconnect.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::Channel;
+use russh::client::{self, ChannelOpenHandle};
+use russh::client::{DisconnectReason, Session};
+use russh::keys::PublicKeyOrCertificate;
+
+use crate::error::Cause;
+use crate::trust::{HostKey, HostKeyError, HostKeyPolicy};
+
+/// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
+pub(crate) type OnBanner = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Why a connection ended, kept for whoever asks first.
+#[derive(Clone, Default)]
+pub(crate) struct Fate(Arc<Mutex<Option<Cause>>>);
+
+impl Fate {
+    pub(crate) fn take(&self) -> Option<Cause> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, cause: Cause) {
+        let mut fate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        fate.get_or_insert(cause);
+    }
+}
+
+/// The server's own words on why it disconnects (RFC 4253 §11.1).
+#[derive(Debug)]
+struct ServerDisconnect {
+    reason: String,
+    message: String,
+}
+
+impl fmt::Display for ServerDisconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server disconnected ({}): ", self.reason)?;
+        write!(f, "{}", crate::visible(&self.message))
+    }
+}
+
+impl std::error::Error for ServerDisconnect {}
+
+/// What stops the session's task.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandlerError {
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+    #[error(transparent)]
+    Ssh(#[from] russh::Error),
+}
+
+pub(crate) struct Handler {
+    pub(crate) peer: String,
+    pub(crate) policy: HostKeyPolicy,
+    pub(crate) fate: Fate,
+    pub(crate) on_banner: Option<OnBanner>,
+}
+
+impl client::Handler for Handler {
+    type Error = HandlerError;
+
+    async fn check_server_key(
+        &mut self,
+        presented: &PublicKeyOrCertificate,
+    ) -> Result<bool, HandlerError> {
+        let key = HostKey::new(presented.public_key());
+        self.policy.verify(&self.peer, &key)?;
+        Ok(true)
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
+        if let Some(on_banner) = &self.on_banner {
+            on_banner(banner);
+        }
+        Ok(())
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<HandlerError>,
+    ) -> Result<(), HandlerError> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                self.fate.set(Box::new(ServerDisconnect {
+                    reason: format!("{:?}", info.reason_code),
+                    message: info.message,
+                }))
+            }
+            // russh's word for an end that we asked for, or that came with nothing to say.
+            DisconnectReason::Error(HandlerError::Ssh(russh::Error::Disconnect)) => {}
+            DisconnectReason::Error(error) => self.fate.set(Box::new(error)),
+        }
+        Ok(())
+    }
+
+    // RFC 4254 §7.2 and OpenSSH's PROTOCOL: a client refuses channels for forwards that it did not
+    // request. Dropping `reply` refuses.
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<client::Msg>,
+        _: &str,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<client::Msg>,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<client::Msg>,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<client::Msg>,
+        _: &str,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The key to log in with, pushed to the instance beside everything else.
+
+use std::time::{Duration, Instant};
+
+use eic_auth::{Api, EphemeralKey, InstanceId, OsUser};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::Error;
+use crate::session::Identity;
+use crate::timeline::{Step, Timeline};
+
+/// A pushed key lives for 60 s in the instance's metadata (EC2 Instance Connect's user guide); the
+/// login needs some of them.
+const FRESH: Duration = Duration::from_secs(50);
+
+type Push = AbortOnDropHandle<Result<(), eic_auth::Error>>;
+
+/// An identity, and the push that makes the instance know it. Dropping it stops the push.
+pub(crate) struct KeyPush {
+    api: Api,
+    user: OsUser,
+    identity: Identity,
+    /// The public key to push; `None` for the caller's own key, which the instance knows.
+    public_key: Option<String>,
+    instance: Option<InstanceId>,
+    under_way: Option<Push>,
+    started: Instant,
+    timeline: Timeline,
+}
+
+impl KeyPush {
+    pub(crate) fn new(
+        api: Api,
+        user: OsUser,
+        own: Option<Identity>,
+        timeline: Timeline,
+    ) -> Result<Self, Error> {
+        let (identity, public_key) = match own {
+            Some(identity) => (identity, None),
+            None => {
+                let key = EphemeralKey::generate()?;
+                (Identity::from(&key), Some(key.public_key().to_owned()))
+            }
+        };
+        Ok(Self {
+            api,
+            user,
+            identity,
+            public_key,
+            instance: None,
+            under_way: None,
+            started: Instant::now(),
+            timeline,
+        })
+    }
+
+    pub(crate) fn user(&self) -> &OsUser {
+        &self.user
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn is_pushed(&self) -> bool {
+        self.public_key.is_some()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.under_way.is_none()
+    }
+
+    /// Starts the push, unless it was started before or there is nothing to push.
+    pub(crate) fn start(&mut self, id: &InstanceId) {
+        if self.instance.is_none() {
+            self.instance = Some(id.clone());
+            self.push();
+        }
+    }
+
+    /// Waits for a push under way. Cancelling the wait does not cancel the push.
+    pub(crate) async fn wait(&mut self) -> Result<(), Error> {
+        let Some(push) = self.under_way.as_mut() else {
+            return Ok(());
+        };
+        let pushed = push.await;
+        self.under_way = None;
+        match pushed {
+            Ok(result) => Ok(result?),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// Waits for the push, and pushes again where the key may have expired meanwhile.
+    pub(crate) async fn refresh(&mut self) -> Result<(), Error> {
+        self.wait().await?;
+        if self.started.elapsed() > FRESH {
+            self.push();
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self) {
+        let (Some(key), Some(id)) = (self.public_key.clone(), self.instance.clone()) else {
+            return;
+        };
+        let (api, user) = (self.api.clone(), self.user.clone());
+        let step = self.timeline.begin(Step::PushKey);
+        self.started = Instant::now();
+        let push = async move {
+            let _step = step;
+            api.send_ssh_public_key(&id, &user, &key).await
+        };
+        self.under_way = Some(AbortOnDropHandle::new(tokio::spawn(push)));
+    }
+}

@@ -1,0 +1,61 @@
+//! Logging in to EC2 instances: a target becomes a route, a route a byte stream, a stream a session,
+//! a session a shell or a command.
+//!
+//! # How do I run a command on an instance?
+//!
+//! ```no_run
+//! # #[cfg(feature = "ec2")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use eic_auth::{Api, ApiConfig};
+//! use eic_term::{Connector, PinFile};
+//!
+//! let api = Api::load(ApiConfig::default()).await?;
+//! let connector = Connector::new(api, PinFile::new("known_hosts"));
+//! let session = connector.connect(&"ec2-user@web-1".parse()?).await?;
+//! let output = session.command("uname -a").output().await?;
+//! session.close().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # I have a byte stream already; how do I speak SSH on it?
+//!
+//! [`SessionBuilder`] takes anything that is [`AsyncRead`](tokio::io::AsyncRead) and
+//! [`AsyncWrite`](tokio::io::AsyncWrite); no AWS is involved.
+//!
+//! # Which features are there?
+//!
+//! - `ec2`: finds instances and endpoints by name, tag, address or id, with `aws-sdk-ec2`.
+//! - `terminal`: the local terminal in raw mode.
+//! - `cli` (default): the binary; libraries switch it off.
+
+mod child;
+mod command;
+mod connect;
+mod destination;
+mod error;
+mod handler;
+mod key_push;
+#[cfg(feature = "ec2")]
+mod lookup;
+mod pty;
+mod pump;
+mod route;
+mod session;
+mod timeline;
+mod trust;
+mod visible;
+
+#[cfg(feature = "terminal")]
+pub mod terminal;
+
+pub use child::{Child, ChildOutput, ChildStdin, ExitStatus, Signal};
+pub use command::{Command, Output};
+pub use connect::{ConnectOptions, Connector};
+pub use destination::{Destination, Via};
+pub use error::{Cause, Error};
+pub use pty::{Pty, WindowSize};
+pub use route::{ConnectionType, Route, choose_route};
+pub use session::{Connection, Identity, Session, SessionBuilder};
+pub use timeline::{Span, Step, StepGuard, Timeline};
+pub use trust::{HostKey, HostKeyError, HostKeyPolicy, PinFile};
+pub use visible::visible;

@@ -1,0 +1,422 @@
+//! An SSH session over any byte stream (RFC 4253, RFC 4252).
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eic_auth::{EphemeralKey, OsUser};
+use russh::client::{self, AuthResult, Handle, Msg};
+use russh::keys::ssh_key::private::Ed25519Keypair;
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
+use russh::{Channel, Disconnect, Preferred};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::command::Command;
+use crate::error::{Cause, Error};
+use crate::handler::{Fate, Handler, HandlerError, OnBanner};
+use crate::timeline::{Step, Timeline};
+use crate::trust::{HostKey, HostKeyPolicy};
+
+/// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
+const WINDOW: u32 = 4 << 20;
+/// How long an unanswered packet of ours is waited for before one more carries the TCP
+/// acknowledgement that a server without TCP_NODELAY is waiting for.
+const NUDGE: Duration = Duration::from_millis(3);
+const MOST_NUDGES: u8 = 5;
+
+/// A private key to log in with.
+#[derive(Clone)]
+pub struct Identity {
+    key: Arc<PrivateKey>,
+}
+
+impl Identity {
+    /// Reads a private key in OpenSSH's or PEM format, with its passphrase if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] for anything else, a missing or wrong passphrase included.
+    pub fn parse(text: &str, passphrase: Option<&str>) -> Result<Self, Error> {
+        let key = russh::keys::decode_secret_key(text, passphrase);
+        let key = key.map_err(|source| Error::Identity {
+            source: Box::new(source),
+        })?;
+        Ok(Self { key: Arc::new(key) })
+    }
+}
+
+impl From<&EphemeralKey> for Identity {
+    fn from(key: &EphemeralKey) -> Self {
+        let pair = Ed25519Keypair::from_seed(key.expose_seed());
+        Self {
+            key: Arc::new(PrivateKey::from(pair)),
+        }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fingerprint = self.key.fingerprint(russh::keys::HashAlg::Sha256);
+        write!(f, "Identity({fingerprint})")
+    }
+}
+
+/// How a session is made. The host-key policy is the one thing that has no default.
+///
+/// ```no_run
+/// # async fn example(stream: tokio::net::TcpStream) -> Result<(), eic_term::Error> {
+/// use eic_term::{HostKeyPolicy, Identity, SessionBuilder};
+/// let identity = Identity::parse("-----BEGIN OPENSSH PRIVATE KEY-----…", None)?;
+/// let policy = HostKeyPolicy::Known(vec![]);
+/// let connection = SessionBuilder::new("build-host", policy).handshake(stream).await?;
+/// let session = connection.login(&Default::default(), &identity).await?;
+/// # Ok(()) }
+/// ```
+pub struct SessionBuilder {
+    peer: String,
+    policy: HostKeyPolicy,
+    limit: Duration,
+    keepalive: Option<Duration>,
+    timeline: Timeline,
+    on_banner: Option<OnBanner>,
+}
+
+impl SessionBuilder {
+    /// Names the server, for its pin and for errors, and says which host keys to believe.
+    ///
+    /// Each step is limited to 15 s; a keepalive is sent every 15 s.
+    #[must_use]
+    pub fn new(peer: impl Into<String>, policy: impl Into<HostKeyPolicy>) -> Self {
+        Self {
+            peer: peer.into(),
+            policy: policy.into(),
+            limit: Duration::from_secs(15),
+            keepalive: Some(Duration::from_secs(15)),
+            timeline: Timeline::new(),
+            on_banner: None,
+        }
+    }
+
+    /// Limits the wait for each answer of the server until the command has started.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Asks a silent server for a sign of life this often; three misses end the session.
+    /// `None`: never.
+    #[must_use]
+    pub fn keepalive(mut self, interval: Option<Duration>) -> Self {
+        self.keepalive = interval;
+        self
+    }
+
+    /// Records the steps in `timeline`.
+    #[must_use]
+    pub fn timeline(mut self, timeline: Timeline) -> Self {
+        self.timeline = timeline;
+        self
+    }
+
+    /// Receives the server's text before the login (RFC 4252 §5.4). It is untrusted: see [`crate::visible`].
+    #[must_use]
+    pub fn on_banner(mut self, on_banner: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_banner = Some(Arc::new(on_banner));
+        self
+    }
+
+    /// Exchanges versions and keys with the server and believes its host key, or not.
+    ///
+    /// # Errors
+    /// [`Error::HostKey`], [`Error::Handshake`], or [`Error::Timeout`].
+    pub async fn handshake<S>(self, stream: S) -> Result<Connection, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let _step = self.timeline.begin(Step::Handshake);
+        let fate = Fate::default();
+        let config = config(self.policy.known_keys(&self.peer)?, self.keepalive);
+        let handler = Handler {
+            peer: self.peer.clone(),
+            policy: self.policy,
+            fate: fate.clone(),
+            on_banner: self.on_banner,
+        };
+        let connect = client::connect_stream(Arc::new(config), stream, handler);
+        let handle = limited(Step::Handshake, self.limit, connect).await?;
+        let peer = Peer {
+            name: self.peer,
+            fate,
+            limit: self.limit,
+            timeline: self.timeline,
+        };
+        let handle = handle.map_err(|error| peer.handshake_error(error))?;
+        Ok(Connection { handle, peer })
+    }
+}
+
+fn config(known: Vec<HostKey>, keepalive: Option<Duration>) -> client::Config {
+    client::Config {
+        window_size: WINDOW,
+        keepalive_interval: keepalive,
+        nodelay: true,
+        preferred: Preferred {
+            key: host_key_algorithms(&known).into(),
+            ..Preferred::DEFAULT
+        },
+        ..client::Config::default()
+    }
+}
+
+/// Puts the algorithms of known keys first, as OpenSSH does: a server has several keys, and another
+/// one than the known would look like a changed key. SHA-1 signatures are left out.
+fn host_key_algorithms(known: &[HostKey]) -> Vec<Algorithm> {
+    let same = |wanted: &Algorithm| {
+        let is = |key: &HostKey| match (key.raw_algorithm(), wanted) {
+            (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+            (one, other) => one == *other,
+        };
+        known.iter().any(is)
+    };
+    let sha1 = Algorithm::Rsa { hash: None };
+    let usable = Preferred::DEFAULT.key.iter().filter(|one| **one != sha1);
+    let (mut first, rest): (Vec<_>, Vec<_>) = usable.cloned().partition(same);
+    first.extend(rest);
+    first
+}
+
+/// What errors and limits need to know of the other side.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) fate: Fate,
+    pub(crate) limit: Duration,
+    pub(crate) timeline: Timeline,
+}
+
+impl Peer {
+    fn handshake_error(&self, error: HandlerError) -> Error {
+        let source: Cause = match error {
+            HandlerError::HostKey(error) => return Error::HostKey(error),
+            HandlerError::Ssh(russh::Error::Disconnect | russh::Error::HUP) => self
+                .fate
+                .take()
+                .unwrap_or_else(|| "the server closed the connection".into()),
+            HandlerError::Ssh(error) => Box::new(error),
+        };
+        Error::Handshake {
+            peer: self.name.clone(),
+            source,
+        }
+    }
+
+    /// The error for a connection found dead.
+    pub(crate) fn lost(&self) -> Error {
+        Error::Disconnected {
+            peer: self.name.clone(),
+            source: self.fate.take(),
+        }
+    }
+}
+
+/// An encrypted connection to a verified host; nobody has logged in yet.
+///
+/// Dropping it closes the stream.
+pub struct Connection {
+    handle: Handle<Handler>,
+    peer: Peer,
+}
+
+/// What the server said to a credential.
+pub(crate) enum Answer {
+    Accepted,
+    Refused { methods: Vec<String> },
+}
+
+impl Connection {
+    /// Logs in with a key (RFC 4252 §7).
+    ///
+    /// # Errors
+    /// [`Error::Login`] where the key is refused, [`Error::Disconnected`] or [`Error::Timeout`].
+    pub async fn login(mut self, user: &OsUser, identity: &Identity) -> Result<Session, Error> {
+        match self.offer(user, identity).await? {
+            Answer::Accepted => Ok(self.into_session()),
+            Answer::Refused { methods } => Err(self.refusal(user, false, methods)),
+        }
+    }
+
+    /// Spends the round trip of the authentication service's request (RFC 4252 §5) ahead of time.
+    pub(crate) async fn prime(&mut self, user: &OsUser) -> Result<Answer, Error> {
+        let none = self.handle.authenticate_none(user.as_str());
+        let answer = limited(Step::Login, self.peer.limit, none).await?;
+        self.answer(answer)
+    }
+
+    /// Offers a key once.
+    pub(crate) async fn offer(&mut self, user: &OsUser, id: &Identity) -> Result<Answer, Error> {
+        let hash = if id.key.algorithm().is_rsa() {
+            let best = self.handle.best_supported_rsa_hash().await;
+            best.map_err(|_| self.peer.lost())?.flatten()
+        } else {
+            None
+        };
+        let key = PrivateKeyWithHashAlg::new(id.key.clone(), hash);
+        let offer = self.handle.authenticate_publickey(user.as_str(), key);
+        let answer = limited(Step::Login, self.peer.limit, offer).await?;
+        self.answer(answer)
+    }
+
+    pub(crate) fn into_session(self) -> Session {
+        Session {
+            inner: Arc::new(Inner {
+                handle: self.handle,
+                peer: self.peer,
+            }),
+        }
+    }
+
+    pub(crate) fn refusal(&self, user: &OsUser, pushed: bool, methods: Vec<String>) -> Error {
+        Error::Login {
+            user: user.clone(),
+            peer: self.peer.name.clone(),
+            pushed,
+            methods,
+        }
+    }
+
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.peer.timeline
+    }
+
+    fn answer(&self, answer: Result<AuthResult, russh::Error>) -> Result<Answer, Error> {
+        match answer {
+            Ok(AuthResult::Success) => Ok(Answer::Accepted),
+            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.peer.lost()),
+            Ok(AuthResult::Failure {
+                remaining_methods, ..
+            }) => Ok(Answer::Refused {
+                methods: remaining_methods.iter().map(String::from).collect(),
+            }),
+            Err(_) => Err(self.peer.lost()),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.peer.name)
+    }
+}
+
+/// A logged-in SSH session; clones share one connection.
+///
+/// When the last clone and the last [`Child`](crate::Child) are gone the connection is severed
+/// silently; [`close`](Self::close) says goodbye and reports.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    handle: Handle<Handler>,
+    peer: Peer,
+}
+
+impl Session {
+    /// Prepares a command, given to the remote user's shell as it stands (RFC 4254 §6.5).
+    #[must_use]
+    pub fn command(&self, command: impl Into<Vec<u8>>) -> Command {
+        Command::exec(self.clone(), command.into())
+    }
+
+    /// Prepares the remote user's login shell (RFC 4254 §6.5).
+    #[must_use]
+    pub fn shell(&self) -> Command {
+        Command::shell(self.clone())
+    }
+
+    /// Returns whether the connection has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.handle.is_closed()
+    }
+
+    /// Returns the record of how this session came to be.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.inner.peer.timeline
+    }
+
+    /// Disconnects (RFC 4253 §11.1); other clones of this session end too.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`] where the connection was lost before.
+    pub async fn close(self) -> Result<(), Error> {
+        let bye = Disconnect::ByApplication;
+        let sent = self.inner.handle.disconnect(bye, "", "").await;
+        sent.map_err(|_| self.inner.peer.lost())
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.inner.peer
+    }
+
+    /// Opens a channel of type `session` (RFC 4254 §6.1).
+    pub(crate) async fn open_channel(&self) -> Result<Channel<Msg>, Error> {
+        let limit = self.inner.peer.limit;
+        match limited(Step::Start, limit, self.open_nudging()).await? {
+            Ok(channel) => Ok(channel),
+            Err(russh::Error::ChannelOpenFailure(_)) => Err(Error::Refused {
+                request: "open a channel",
+            }),
+            Err(_) => Err(self.inner.peer.lost()),
+        }
+    }
+
+    /// After the login sshd sends its host keys and a debug message without TCP_NODELAY, so the
+    /// channel confirmation waits for an acknowledgement that our kernel delays by 40 ms. A packet
+    /// from us carries it.
+    async fn open_nudging(&self) -> Result<Channel<Msg>, russh::Error> {
+        let open = self.inner.handle.channel_open_session();
+        tokio::pin!(open);
+        for _ in 0..MOST_NUDGES {
+            tokio::select! {
+                opened = &mut open => return opened,
+                () = tokio::time::sleep(NUDGE) => self.inner.handle.send_keepalive(false).await?,
+            }
+        }
+        open.await
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.inner.peer.name)
+    }
+}
+
+/// Waits for `future` no longer than `limit`.
+pub(crate) async fn limited<F: Future>(
+    step: Step,
+    limit: Duration,
+    future: F,
+) -> Result<F::Output, Error> {
+    let waited = tokio::time::timeout(limit, future).await;
+    waited.map_err(|_| Error::Timeout { step, limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn algorithms_of_known_keys_come_first() {
+        assert_eq!(host_key_algorithms(&[]).first(), Some(&Algorithm::Ed25519));
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
+        let known = [HostKey::parse(ecdsa).unwrap()];
+        let first = host_key_algorithms(&known).first().unwrap().to_string();
+        assert_eq!(first, "ecdsa-sha2-nistp256");
+        assert!(!host_key_algorithms(&known).contains(&Algorithm::Rsa { hash: None }));
+    }
+}

@@ -1,0 +1,144 @@
+//! The decision on a host key.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use russh::keys::{HashAlg, PublicKey};
+
+use super::pins::PinFile;
+
+/// A server's public key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HostKey(PublicKey);
+
+impl HostKey {
+    pub(crate) fn new(key: PublicKey) -> Self {
+        Self(PublicKey::new(key.key_data().clone(), ""))
+    }
+
+    /// Reads one key in OpenSSH's form, `ssh-ed25519 AAAA…`; a comment may follow.
+    ///
+    /// Returns `None` for anything else.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        PublicKey::from_openssh(line.trim()).ok().map(Self::new)
+    }
+
+    /// Returns the key's algorithm, e.g. `ssh-ed25519`.
+    #[must_use]
+    pub fn algorithm(&self) -> String {
+        self.0.algorithm().to_string()
+    }
+
+    /// Returns `SHA256:…`, as `ssh-keygen -l` prints it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.0.fingerprint(HashAlg::Sha256).to_string()
+    }
+
+    pub(crate) fn raw_algorithm(&self) -> russh::keys::Algorithm {
+        self.0.algorithm()
+    }
+
+    /// Writes the key in OpenSSH's form, without a comment.
+    pub(crate) fn to_line(&self) -> String {
+        self.0.to_openssh().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostKey({self})")
+    }
+}
+
+impl fmt::Display for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.algorithm(), self.fingerprint())
+    }
+}
+
+/// Decides which host keys a session accepts. There is no default: a session must be given one.
+///
+/// ```
+/// use eic_term::{HostKey, HostKeyPolicy};
+/// let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+/// let policy = HostKeyPolicy::Known(HostKey::parse(key).into_iter().collect());
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum HostKeyPolicy {
+    /// Exactly these keys.
+    Known(Vec<HostKey>),
+    /// The key pinned in this file for the peer (an instance id, say); the first key seen is
+    /// pinned, a changed one refused.
+    Pinned(PinFile),
+    /// Any key: whoever controls the network can impersonate the host.
+    DangerAcceptAny,
+}
+
+impl From<PinFile> for HostKeyPolicy {
+    fn from(file: PinFile) -> Self {
+        Self::Pinned(file)
+    }
+}
+
+impl HostKeyPolicy {
+    /// Believes `key` of `peer`, or says why not.
+    pub(crate) fn verify(&self, peer: &str, key: &HostKey) -> Result<(), HostKeyError> {
+        match self {
+            Self::DangerAcceptAny => Ok(()),
+            Self::Known(keys) if keys.contains(key) => Ok(()),
+            Self::Known(keys) => Err(HostKeyError::Unknown {
+                presented: key.to_string(),
+                expected: keys.iter().map(ToString::to_string).collect(),
+            }),
+            Self::Pinned(file) => file.check_or_pin(peer, key),
+        }
+    }
+
+    /// Returns the keys that this policy knows already, so that the server can be asked for one of them.
+    pub(crate) fn known_keys(&self, peer: &str) -> Result<Vec<HostKey>, HostKeyError> {
+        match self {
+            Self::DangerAcceptAny => Ok(Vec::new()),
+            Self::Known(keys) => Ok(keys.clone()),
+            Self::Pinned(file) => file.keys(peer),
+        }
+    }
+}
+
+/// A host key that is not believed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostKeyError {
+    /// The host's key is not the pinned one: the host was rebuilt, or somebody impersonates it.
+    #[error("the host key of {name} has changed: pinned {pinned}, presented {presented}")]
+    Changed {
+        /// Whose key.
+        name: String,
+        /// The pinned key's algorithm and fingerprint.
+        pinned: String,
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+        /// The file that holds the pin.
+        path: PathBuf,
+        /// The pin's line in it, counted from 1.
+        line: usize,
+    },
+    /// The host's key is none of the known ones.
+    #[error("the host key {presented} is none of the {} known", expected.len())]
+    Unknown {
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+        /// The known ones.
+        expected: Vec<String>,
+    },
+    /// The pins cannot be read or written; without them no key can be believed.
+    #[error("cannot use the host key file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
