@@ -1,0 +1,64 @@
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use eic_sandbox::{Instance, Region};
+
+use super::args::DemoArgs;
+use super::report::Failure;
+use super::{build, child, start, ui};
+
+/// Runs eic-term inside a new region.
+pub(crate) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
+    let program = match &args.eic_term {
+        Some(path) => path.clone(),
+        None => eic_term()?,
+    };
+    let region = start(&args.region)?;
+    let mut command = Command::new(program);
+    if args.args.is_empty() {
+        ui::say(&welcome(&region));
+        command.args(["connect", "db-1"]);
+    } else {
+        command.args(&args.args);
+    }
+    child::run(&region, command)
+}
+
+/// The eic-term beside this program, brought up to date where cargo runs us.
+fn eic_term() -> Result<PathBuf, Failure> {
+    let own = env::current_exe().map_err(|source| Failure::OwnPlace { source })?;
+    build::bring_up_to_date(&own)?;
+    let program = own.with_file_name(format!("eic-term{}", env::consts::EXE_SUFFIX));
+    match program.is_file() {
+        true => Ok(program),
+        false => Err(Failure::NoEicTerm { looked_at: program }),
+    }
+}
+
+fn welcome(region: &Region) -> String {
+    let instances: String = region.instances().iter().map(line).collect();
+    format!(
+        "A region of your own, on this machine only: no AWS account is used, and all is gone at \
+         the end.\n\n{instances}\n\
+         Now: eic-term connect db-1 (private, so through the endpoint). Leave with `exit` or \
+         ~. after a newline.\n\
+         Next: cargo demo list · cargo demo web-1 · cargo demo exec db-1 -- uname -a · \
+         cargo demo --rtt 80ms -v exec web-1 -- true\n"
+    )
+}
+
+fn line(instance: &Instance) -> String {
+    let name = instance.name.as_deref().unwrap_or_default();
+    let addresses = [instance.public_ip, instance.private_ip, instance.ipv6];
+    let addresses: Vec<_> = addresses
+        .iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    let addresses = addresses.join(" ");
+    format!(
+        "  {:<21} {name:<10} {:<11} {addresses}\n",
+        instance.id, instance.state
+    )
+}

@@ -1,0 +1,39 @@
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::process::ExitStatus;
+
+use tokio::process::Child;
+use tokio::signal::windows::{CtrlC, ctrl_c};
+
+/// The console's interrupt, which goes to the command too.
+pub(crate) struct Signals(CtrlC);
+
+impl Signals {
+    /// Takes the interrupt.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(ctrl_c()?))
+    }
+
+    /// Takes interrupts and leaves them to the command.
+    pub(crate) async fn next(&mut self) -> Infallible {
+        while self.0.recv().await.is_some() {}
+        pending().await
+    }
+}
+
+/// Never called: there is nothing to pass on.
+pub(crate) fn pass_on(signal: Infallible, _child: &mut Child) {
+    match signal {}
+}
+
+/// Waits until someone asks us to end.
+pub(crate) async fn interrupted() -> io::Result<()> {
+    ctrl_c()?.recv().await;
+    Ok(())
+}
+
+/// Windows' codes have 32 bits; what does not fit is a failure all the same.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    u8::try_from(status.code().unwrap_or(255)).unwrap_or(255)
+}
