@@ -1,5 +1,9 @@
-//! Who may log in, and how bytes reach the instance: EC2 Instance Connect without a subprocess.
-
+#![cfg_attr(feature = "ec2", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "ec2"),
+    doc = "EC2 Instance Connect as a library, without the calls of the EC2 API."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod api;

@@ -1,5 +1,7 @@
 //! Our signed URLs beside botocore's (vectors/make.py makes them).
 
+#![cfg(test)]
+
 use std::time::{Duration, SystemTime};
 
 use eic_auth::{Credentials, TunnelRequest, presign};

@@ -35,7 +35,13 @@ impl Call {
         match &error {
             SdkError::ServiceError(context) => {
                 let status = context.raw().status().as_u16();
-                self.refused(Refusal::of(context.err().meta(), status))
+                match Refusal::of(context.err().meta(), status) {
+                    Some(refusal) => self.refused(refusal),
+                    None => Error::Response {
+                        operation,
+                        source: unreadable(status, cause(error)),
+                    },
+                }
             }
             SdkError::TimeoutError(_) => Error::Timeout {
                 step: operation,
@@ -136,18 +142,28 @@ const THROTTLED: [&str; 11] = [
 ];
 
 impl Refusal {
-    pub(super) fn of(error: &ErrorMetadata, status: u16) -> Self {
-        let status_code = || match status {
-            429 => "TooManyRequestsException".to_owned(),
-            _ => format!("HTTP {status}"),
-        };
-        Self {
-            code: error.code().map_or_else(status_code, str::to_owned),
+    /// The refusal in an answer, if it is one of AWS's.
+    fn of(error: &ErrorMetadata, status: u16) -> Option<Self> {
+        let throttled = || (status == 429).then(|| "TooManyRequestsException".to_owned());
+        Some(Self {
+            code: error.code().map(str::to_owned).or_else(throttled)?,
             message: error.message().unwrap_or("no message").to_owned(),
             // The SDK's own name for it, see aws_types::request_id.
             request_id: error.extra("aws_request_id").map(str::to_owned),
-        }
+        })
     }
+}
+
+/// An answer that is none of AWS's: a proxy's or a login page's, or a broken one.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer has HTTP status {status} and is none of AWS's")]
+struct Unreadable {
+    status: u16,
+    source: Cause,
+}
+
+fn unreadable(status: u16, source: Cause) -> Cause {
+    Box::new(Unreadable { status, source })
 }
 
 /// Whether the failure lies in sending the request, rather than in making it.
@@ -205,9 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_code() {
+    fn answers_without_a_code() {
         let empty = ErrorMetadata::builder().build();
-        assert_eq!(Refusal::of(&empty, 502).code, "HTTP 502");
-        assert_eq!(Refusal::of(&empty, 429).code, "TooManyRequestsException");
+        assert!(Refusal::of(&empty, 502).is_none());
+        assert_eq!(
+            Refusal::of(&empty, 429).unwrap().code,
+            "TooManyRequestsException"
+        );
     }
 }

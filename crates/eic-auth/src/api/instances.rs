@@ -52,9 +52,9 @@ impl Api {
             return Ok(sorted(found));
         }
         match self.describe_all(&further_queries(selector)).await {
-            // An emulator of EC2 may know only the commoner filters.
-            Err(Error::Service { code, .. }) => {
-                tracing::debug!(%selector, code, "no look among secondary addresses");
+            // An emulator of EC2 may know only the commoner filters, and break over the others.
+            Err(error @ (Error::Service { .. } | Error::Response { .. })) => {
+                tracing::debug!(%selector, %error, "no look among secondary addresses");
                 Ok(Vec::new())
             }
             found => found.map(sorted),

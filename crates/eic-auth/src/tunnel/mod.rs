@@ -96,6 +96,9 @@ impl AsyncRead for Tunnel {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
         while this.received.is_empty() {
             if let Some(end) = &this.end {
                 return Poll::Ready(end.of_reading());
@@ -243,6 +246,7 @@ impl End {
                 Self::Finished
             }
             Error::Io(error) => Self::cut_off(&error.to_string()),
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Finished,
             error => Self::Protocol {
                 reason: error.to_string(),
             },
@@ -300,4 +304,77 @@ fn parse(url: &SignedUrl) -> Result<(Uri, Host), TunnelError> {
     }
     let host = Host::of(&uri, 443).ok_or_else(|| fault("it has no host"))?;
     Ok((uri, host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tungstenite::error::{Error, ProtocolError};
+
+    #[test]
+    fn ends() {
+        let close = |code: u16| CloseFrame {
+            code: code.into(),
+            reason: "why".into(),
+        };
+        let io = |kind: ErrorKind| Error::Io(kind.into());
+        let no_close = || Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
+        for (end, reading, writing) in [
+            (End::of_close(None), None, ErrorKind::BrokenPipe),
+            (
+                End::of_close(Some(close(1000))),
+                None,
+                ErrorKind::BrokenPipe,
+            ),
+            (
+                End::of_close(Some(close(1001))),
+                Some(ErrorKind::ConnectionReset),
+                ErrorKind::ConnectionReset,
+            ),
+            (
+                End::of_close(Some(close(4000))),
+                Some(ErrorKind::ConnectionReset),
+                ErrorKind::ConnectionReset,
+            ),
+            (
+                End::of_error(no_close(), false),
+                Some(ErrorKind::ConnectionReset),
+                ErrorKind::ConnectionReset,
+            ),
+            (End::of_error(no_close(), true), None, ErrorKind::BrokenPipe),
+            (
+                End::of_error(io(ErrorKind::UnexpectedEof), true),
+                None,
+                ErrorKind::BrokenPipe,
+            ),
+            (
+                End::of_error(io(ErrorKind::TimedOut), true),
+                Some(ErrorKind::ConnectionReset),
+                ErrorKind::ConnectionReset,
+            ),
+            (
+                End::of_error(Error::AlreadyClosed, false),
+                None,
+                ErrorKind::BrokenPipe,
+            ),
+            (
+                End::of_error(Error::AttackAttempt, false),
+                Some(ErrorKind::InvalidData),
+                ErrorKind::InvalidData,
+            ),
+        ] {
+            assert_eq!(
+                end.of_reading().err().map(|error| error.kind()),
+                reading,
+                "{end:?}"
+            );
+            assert_eq!(end.of_writing().kind(), writing, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_can_be_moved_to_a_task() {
+        fn can_be_moved<T: Send + Sync + Unpin + 'static>() {}
+        can_be_moved::<Tunnel>();
+    }
 }

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod endpoint;
 mod opening;
 mod proxy;
+#[path = "../support/server.rs"]
 mod server;
 mod stream;

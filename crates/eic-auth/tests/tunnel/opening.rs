@@ -6,6 +6,7 @@ use eic_auth::{SignedUrl, Tunnel, TunnelError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::endpoint::{trusting, url};
 use super::server::{Authority, Server, Tls, for_ever, read_head};
 
 async fn refused_with(parts: &'static [&'static str]) -> TunnelError {
@@ -21,7 +22,7 @@ async fn refused_with(parts: &'static [&'static str]) -> TunnelError {
             for_ever().await;
         })
         .await;
-    Tunnel::open(&server.url(), &authority.config())
+    Tunnel::open(&url(&server), &trusting(&authority))
         .await
         .unwrap_err()
 }
@@ -33,11 +34,11 @@ async fn the_request_is_what_aws_expects() {
     let server = authority
         .serve(move |mut stream: Tls| {
             let heads = heads.clone();
-            async move { heads.send(read_head(&mut stream).await).unwrap() }
+            async move { heads.send(read_head(&mut stream).await.unwrap()).unwrap() }
         })
         .await;
-    let config = authority.config().user_agent("test/1\r\nX-Evil: yes");
-    Tunnel::open(&server.url(), &config).await.unwrap_err();
+    let config = trusting(&authority).user_agent("test/1\r\nX-Evil: yes");
+    Tunnel::open(&url(&server), &config).await.unwrap_err();
     let head = seen.recv().await.unwrap();
     let port = server.address.port();
     assert!(
@@ -118,7 +119,7 @@ async fn an_answer_that_is_none() {
     }
     let authority = Authority::new();
     let hanging_up = authority.serve(async |_| ()).await;
-    let error = Tunnel::open(&hanging_up.url(), &authority.config())
+    let error = Tunnel::open(&url(&hanging_up), &trusting(&authority))
         .await
         .unwrap_err();
     assert!(matches!(error, TunnelError::Upgrade { .. }), "{error:?}");
@@ -129,7 +130,7 @@ async fn data_right_behind_the_answer_is_not_lost() {
     let authority = Authority::new();
     let server = authority
         .serve(async |mut stream: Tls| {
-            let head = read_head(&mut stream).await;
+            let head = read_head(&mut stream).await.unwrap();
             let key = head
                 .split("Sec-WebSocket-Key: ")
                 .nth(1)
@@ -148,7 +149,7 @@ async fn data_right_behind_the_answer_is_not_lost() {
             for_ever().await;
         })
         .await;
-    let mut tunnel = Tunnel::open(&server.url(), &authority.config())
+    let mut tunnel = Tunnel::open(&url(&server), &trusting(&authority))
         .await
         .unwrap();
     let mut text = String::new();
@@ -166,8 +167,8 @@ async fn silence_ends_at_the_limit() {
         (no_tls, "the TLS handshake"),
         (no_answer, "the endpoint's answer"),
     ] {
-        let config = authority.config().handshake_timeout(LIMIT);
-        match Tunnel::open(&server.url(), &config).await.unwrap_err() {
+        let config = trusting(&authority).handshake_timeout(LIMIT);
+        match Tunnel::open(&url(&server), &config).await.unwrap_err() {
             TunnelError::Timeout { step, limit } => assert_eq!((step, limit), (waited_for, LIMIT)),
             error => panic!("{error:?}"),
         }
@@ -179,8 +180,8 @@ async fn certificates() {
     let (ours, other) = (Authority::new(), Authority::for_names(&["eice.example"]));
     let trusted = ours.serve(async |_| ()).await;
     let misnamed = other.serve(async |_| ()).await;
-    for (server, config) in [(&trusted, other.config()), (&misnamed, other.config())] {
-        let error = Tunnel::open(&server.url(), &config).await.unwrap_err();
+    for (server, config) in [(&trusted, trusting(&other)), (&misnamed, trusting(&other))] {
+        let error = Tunnel::open(&url(server), &config).await.unwrap_err();
         assert!(
             matches!(error, TunnelError::Tls { .. }) && error.is_certificate(),
             "{error:?}"
@@ -188,7 +189,7 @@ async fn certificates() {
     }
     let no_tls =
         Server::tcp(async |mut stream| stream.write_all(b"SSH-2.0-x\r\n").await.unwrap()).await;
-    let error = Tunnel::open(&no_tls.url(), &ours.config())
+    let error = Tunnel::open(&url(&no_tls), &trusting(&ours))
         .await
         .unwrap_err();
     assert!(
@@ -199,7 +200,7 @@ async fn certificates() {
 
 #[tokio::test]
 async fn places_that_are_none() {
-    let config = Authority::new().config();
+    let config = trusting(&Authority::new());
     let open = async |url: &str| {
         Tunnel::open(&SignedUrl::from(url.to_owned()), &config)
             .await

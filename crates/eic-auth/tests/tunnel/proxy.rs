@@ -4,19 +4,19 @@ use eic_auth::{Proxy, Tunnel, TunnelError};
 use futures_util::SinkExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::server::{Authority, Server, Tls, read_head};
+use super::endpoint::{Socket, serve_socket, trusting, url};
+use super::server::{Authority, Server, read_head};
 
-async fn hello(mut socket: WebSocketStream<Tls>) {
+async fn hello(mut socket: Socket) {
     socket.send(Message::binary("hello")).await.unwrap();
     socket.close(None).await.unwrap();
 }
 
 /// Passes a connection on if it has the credentials `user:pass word`.
 async fn pass_on(mut client: impl AsyncRead + AsyncWrite + Unpin) {
-    let head = read_head(&mut client).await;
+    let head = read_head(&mut client).await.unwrap();
     let target = head
         .strip_prefix("CONNECT ")
         .unwrap()
@@ -47,11 +47,11 @@ async fn read_all(mut tunnel: Tunnel) -> String {
 async fn with_credentials() {
     let authority = Authority::new();
     let (endpoint, proxy) = (
-        authority.serve_socket(hello).await,
+        serve_socket(&authority, hello).await,
         Server::tcp(pass_on).await,
     );
     let proxy = Proxy::new(&format!("http://user:pass%20word@{}", proxy.address), "").unwrap();
-    let tunnel = Tunnel::open(&endpoint.url(), &authority.config().proxy(proxy))
+    let tunnel = Tunnel::open(&url(&endpoint), &trusting(&authority).proxy(proxy))
         .await
         .unwrap();
     assert_eq!(read_all(tunnel).await, "hello");
@@ -61,24 +61,24 @@ async fn with_credentials() {
 async fn over_tls() {
     let authority = Authority::new();
     let (endpoint, proxy) = (
-        authority.serve_socket(hello).await,
+        serve_socket(&authority, hello).await,
         authority.serve(pass_on).await,
     );
-    let url = format!(
+    let proxy_url = format!(
         "https://user:pass%20word@localhost:{}",
         proxy.address.port()
     );
-    let config = authority.config().proxy(Proxy::new(&url, "").unwrap());
-    let tunnel = Tunnel::open(&endpoint.url(), &config).await.unwrap();
+    let config = trusting(&authority).proxy(Proxy::new(&proxy_url, "").unwrap());
+    let tunnel = Tunnel::open(&url(&endpoint), &config).await.unwrap();
     assert_eq!(read_all(tunnel).await, "hello");
 }
 
 #[tokio::test]
 async fn not_for_the_exceptions() {
     let authority = Authority::new();
-    let endpoint = authority.serve_socket(hello).await;
+    let endpoint = serve_socket(&authority, hello).await;
     let proxy = Proxy::new("http://127.0.0.1:1", "localhost").unwrap();
-    let tunnel = Tunnel::open(&endpoint.url(), &authority.config().proxy(proxy))
+    let tunnel = Tunnel::open(&url(&endpoint), &trusting(&authority).proxy(proxy))
         .await
         .unwrap();
     assert_eq!(read_all(tunnel).await, "hello");
@@ -88,13 +88,11 @@ async fn not_for_the_exceptions() {
 async fn without_credentials() {
     let authority = Authority::new();
     let (endpoint, proxy) = (
-        authority.serve_socket(hello).await,
+        serve_socket(&authority, hello).await,
         Server::tcp(pass_on).await,
     );
-    let config = authority
-        .config()
-        .proxy(Proxy::new(&proxy.address.to_string(), "").unwrap());
-    let error = Tunnel::open(&endpoint.url(), &config).await.unwrap_err();
+    let config = trusting(&authority).proxy(Proxy::new(&proxy.address.to_string(), "").unwrap());
+    let error = Tunnel::open(&url(&endpoint), &config).await.unwrap_err();
     assert!(
         matches!(error, TunnelError::ProxyRefused { status: 407, .. }),
         "{error:?}"
@@ -109,7 +107,7 @@ async fn without_credentials() {
 #[tokio::test]
 async fn that_are_none() {
     let authority = Authority::new();
-    let endpoint = authority.serve_socket(hello).await;
+    let endpoint = serve_socket(&authority, hello).await;
     let closing = Server::tcp(async |_| ()).await;
     let talking = Server::tcp(async |mut stream: TcpStream| {
         stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
@@ -117,16 +115,13 @@ async fn that_are_none() {
     })
     .await;
     for proxy in [closing, talking] {
-        let config = authority
-            .config()
-            .proxy(Proxy::new(&proxy.address.to_string(), "").unwrap());
-        let error = Tunnel::open(&endpoint.url(), &config).await.unwrap_err();
+        let config =
+            trusting(&authority).proxy(Proxy::new(&proxy.address.to_string(), "").unwrap());
+        let error = Tunnel::open(&url(&endpoint), &config).await.unwrap_err();
         assert!(matches!(error, TunnelError::Proxy { .. }), "{error:?}");
     }
-    let config = authority
-        .config()
-        .proxy(Proxy::new("http://127.0.0.1:1", "").unwrap());
-    let error = Tunnel::open(&endpoint.url(), &config).await.unwrap_err();
+    let config = trusting(&authority).proxy(Proxy::new("http://127.0.0.1:1", "").unwrap());
+    let error = Tunnel::open(&url(&endpoint), &config).await.unwrap_err();
     assert!(
         matches!(&error, TunnelError::Connect { host, .. } if host == "127.0.0.1:1"),
         "{error:?}"

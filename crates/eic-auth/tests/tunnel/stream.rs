@@ -7,14 +7,12 @@ use eic_auth::{Tunnel, TunnelError};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::server::{Authority, SOON, Server, Tls, for_ever};
-
-type Socket = WebSocketStream<Tls>;
+use super::endpoint::{SOON, Socket, serve_socket, trusting, url};
+use super::server::{Authority, Server, for_ever};
 
 const MIB: usize = 1024 * 1024;
 
@@ -29,9 +27,9 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     let authority = Authority::new();
-    let server = authority.serve_socket(serve).await;
-    let config = authority.config().close_timeout(Duration::from_millis(500));
-    (Tunnel::open(&server.url(), &config).await.unwrap(), server)
+    let server = serve_socket(&authority, serve).await;
+    let config = trusting(&authority).close_timeout(Duration::from_millis(500));
+    (Tunnel::open(&url(&server), &config).await.unwrap(), server)
 }
 
 async fn send_all(socket: &mut Socket, messages: impl IntoIterator<Item = Message>) {

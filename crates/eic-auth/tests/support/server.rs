@@ -2,22 +2,17 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use eic_auth::{Roots, SignedUrl, TunnelConfig};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_tungstenite::WebSocketStream;
 
 pub(crate) type Tls = tokio_rustls::server::TlsStream<TcpStream>;
-
-/// The longest that any test waits for something that should happen.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A certificate authority, and a certificate of it for loopback.
 pub(crate) struct Authority {
@@ -59,13 +54,9 @@ impl Authority {
         }
     }
 
-    /// A configuration that trusts this authority only, with limits for tests.
-    pub(crate) fn config(&self) -> TunnelConfig {
-        let roots = Roots::none().with_bundle(self.bundle.path()).unwrap();
-        TunnelConfig::new(&roots)
-            .unwrap()
-            .connect_timeout(SOON)
-            .handshake_timeout(SOON)
+    /// The PEM file of the authority's certificate.
+    pub(crate) fn bundle(&self) -> &Path {
+        self.bundle.path()
     }
 
     /// Serves each connection, TLS done, with a function of the test.
@@ -81,22 +72,6 @@ impl Authority {
                 if let Ok(stream) = acceptor.accept(stream).await {
                     serve(stream).await;
                 }
-            }
-        })
-        .await
-    }
-
-    /// Serves each connection as a WebSocket.
-    pub(crate) async fn serve_socket<F, Fut>(&self, serve: F) -> Server
-    where
-        F: Fn(WebSocketStream<Tls>) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.serve(move |stream| {
-            let serve = serve.clone();
-            async move {
-                let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-                serve(socket).await;
             }
         })
         .await
@@ -126,14 +101,6 @@ impl Server {
         });
         Self { address, accepting }
     }
-
-    pub(crate) fn url(&self) -> SignedUrl {
-        self.url_at("localhost")
-    }
-
-    pub(crate) fn url_at(&self, name: &str) -> SignedUrl {
-        format!("wss://{name}:{}/openTunnel?a=b%2Fc", self.address.port()).into()
-    }
 }
 
 impl Drop for Server {
@@ -142,13 +109,15 @@ impl Drop for Server {
     }
 }
 
-/// Reads a request's head, to the empty line.
-pub(crate) async fn read_head(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> String {
+/// Reads a request's head, to the empty line; nothing if the connection ends first.
+pub(crate) async fn read_head(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
+        head.push(stream.read_u8().await.ok()?);
     }
-    String::from_utf8(head).unwrap()
+    String::from_utf8(head).ok()
 }
 
 /// Waits for what never comes, so that a connection stays open.
