@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) sshd: bool,
     pub(crate) faults: Vec<Fault>,
     pub(crate) key_life: Duration,
+    pub(crate) authorized_keys: Vec<String>,
 }
 
 impl Default for Config {
@@ -30,6 +31,7 @@ impl Default for Config {
             sshd: false,
             faults: Vec::new(),
             key_life: Duration::from_secs(60),
+            authorized_keys: Vec::new(),
         }
     }
 }
@@ -64,6 +66,13 @@ impl Config {
     /// Sets how long a pushed key lives, 60 s unless set, as at AWS.
     pub fn key_life(mut self, life: Duration) -> Self {
         self.key_life = life;
+        self
+    }
+
+    /// Admits a public key, a line in OpenSSH's format, to every user of every instance, as
+    /// if it had been there from the launch: for logins without a push.
+    pub fn authorized_key(mut self, line: impl Into<String>) -> Self {
+        self.authorized_keys.push(line.into());
         self
     }
 }

@@ -62,6 +62,13 @@ pub enum Error {
         #[source]
         source: russh::keys::ssh_key::Error,
     },
+    /// A key that is to be admitted everywhere is not a public key in OpenSSH's format.
+    #[error("the authorized key is not a public key in OpenSSH's format")]
+    AuthorizedKey {
+        /// What the key library answered.
+        #[source]
+        source: russh::keys::ssh_key::Error,
+    },
     /// No port could be opened on a loopback address.
     #[error("cannot listen on {address}")]
     Listen {

@@ -7,11 +7,13 @@ use tokio::time::Instant;
 /// The most keys kept at once; the oldest go first. AWS's limit is not published.
 const CAPACITY: usize = 4096;
 
-/// The public keys that were pushed and have not expired.
+/// The public keys that may log in: those pushed and not expired, and permanent ones.
 #[derive(Debug)]
-pub(crate) struct PushedKeys {
+pub(crate) struct Keys {
     life: Duration,
     delay: Duration,
+    /// Those that were there from the launch, for every user.
+    permanent: Vec<PublicKey>,
     keys: Mutex<Vec<PushedKey>>,
 }
 
@@ -31,12 +33,13 @@ pub(crate) struct Life {
     pub(crate) expires: Instant,
 }
 
-impl PushedKeys {
+impl Keys {
     /// Keys live for `life`, and become visible `delay` after they were pushed.
-    pub(crate) fn new(life: Duration, delay: Duration) -> Self {
+    pub(crate) fn new(life: Duration, delay: Duration, permanent: Vec<PublicKey>) -> Self {
         Self {
             life,
             delay,
+            permanent,
             keys: Mutex::default(),
         }
     }
@@ -62,17 +65,6 @@ impl PushedKeys {
         life
     }
 
-    /// The keys that may log in as this user now, in OpenSSH's format, one a line.
-    pub(crate) fn authorized_keys(&self, instance: &str, os_user: &str, now: Instant) -> String {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let visible = keys
-            .iter()
-            .filter(|key| key.is_visible(instance, os_user, now));
-        visible
-            .filter_map(|key| Some(key.key.to_openssh().ok()? + "\n"))
-            .collect()
-    }
-
     /// Tells whether this key may log in as this user now.
     pub(crate) fn authorizes(
         &self,
@@ -81,12 +73,30 @@ impl PushedKeys {
         key: &PublicKey,
         now: Instant,
     ) -> bool {
+        let pushed = self.pushed(instance, os_user, now);
+        let mut all = self.permanent.iter().chain(&pushed);
+        all.any(|admitted| admitted.key_data() == key.key_data())
+    }
+
+    /// The keys pushed for this user that are visible now.
+    pub(crate) fn pushed(&self, instance: &str, os_user: &str, now: Instant) -> Vec<PublicKey> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut visible = keys
+        let visible = keys
             .iter()
             .filter(|key| key.is_visible(instance, os_user, now));
-        visible.any(|pushed| pushed.key.key_data() == key.key_data())
+        visible.map(|key| key.key.clone()).collect()
     }
+
+    /// The keys that every user of every instance has.
+    pub(crate) fn permanent(&self) -> &[PublicKey] {
+        &self.permanent
+    }
+}
+
+/// Keys as the text of an OpenSSH `authorized_keys` file.
+pub(crate) fn authorized_keys(keys: &[PublicKey]) -> String {
+    let line = |key: &PublicKey| Some(key.to_openssh().ok()? + "\n");
+    keys.iter().filter_map(line).collect()
 }
 
 impl PushedKey {
@@ -104,9 +114,17 @@ mod tests {
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 
     #[test]
+    fn a_permanent_key_is_everyones() {
+        let key: PublicKey = KEY.parse().unwrap();
+        let keys = Keys::new(Duration::ZERO, Duration::ZERO, vec![key.clone()]);
+        assert!(keys.authorizes("i-1", "anyone", &key, Instant::now()));
+        assert_eq!(authorized_keys(keys.permanent()), format!("{KEY}\n"));
+    }
+
+    #[test]
     fn a_key_lives_from_its_delay_to_its_end_for_one_user_of_one_instance() {
         let seconds = Duration::from_secs;
-        let keys = PushedKeys::new(seconds(60), seconds(2));
+        let keys = Keys::new(seconds(60), seconds(2), Vec::new());
         let key: PublicKey = KEY.parse().unwrap();
         let start = Instant::now();
         let life = keys.push("i-1", "ec2-user", key.clone(), start);
@@ -123,12 +141,8 @@ mod tests {
         for (instance, user, after, visible) in cases {
             let now = start + seconds(after);
             assert_eq!(keys.authorizes(instance, user, &key, now), visible);
-            let lines = if visible {
-                format!("{KEY}\n")
-            } else {
-                String::new()
-            };
-            assert_eq!(keys.authorized_keys(instance, user, now), lines);
+            let lines = format!("{KEY}\n").repeat(usize::from(visible));
+            assert_eq!(authorized_keys(&keys.pushed(instance, user, now)), lines);
         }
     }
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use russh::keys::PublicKey;
 use rustls::ServerConfig;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -14,7 +15,7 @@ use crate::environment::{self, Setting};
 use crate::faults::Faults;
 use crate::fleet::{EndpointEntry, Fleet};
 use crate::host::Host;
-use crate::keys::PushedKeys;
+use crate::keys::Keys;
 use crate::link::Wire;
 use crate::listener::{Listener, Reserved};
 use crate::region::{Endpoint, Instance};
@@ -43,7 +44,8 @@ pub(crate) async fn launch(config: Config) -> Result<Launched, Error> {
         .clone()
         .map_or_else(|| Fleet::BUILT_IN.parse(), Ok)?;
     let folder = environment::folder(config.sshd)?;
-    let keys = Arc::new(PushedKeys::new(config.key_life, faults.key_delay));
+    let permanent = permanent_keys(&config.authorized_keys)?;
+    let keys = Arc::new(Keys::new(config.key_life, faults.key_delay, permanent));
     let yard = Yard::open(fleet, &config, folder.path(), &keys).await?;
     let doors = Doors::open(&yard.fleet.endpoints).await?;
     let authority = Authority::generate()?;
@@ -95,6 +97,13 @@ pub(crate) async fn launch(config: Config) -> Result<Launched, Error> {
         reserved,
         folder,
     })
+}
+
+fn permanent_keys(lines: &[String]) -> Result<Vec<PublicKey>, Error> {
+    let parse = |line: &String| {
+        PublicKey::from_openssh(line.trim()).map_err(|source| Error::AuthorizedKey { source })
+    };
+    lines.iter().map(parse).collect()
 }
 
 /// The ports of the API and of the endpoints.

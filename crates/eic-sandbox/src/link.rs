@@ -190,3 +190,81 @@ async fn wait_until(time: Instant) {
         sleep_until(time).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// Answers each byte with itself.
+    async fn echo(stream: DuplexStream) {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let _ = tokio::io::copy(&mut reader, &mut writer).await;
+        let _ = writer.shutdown().await;
+    }
+
+    /// Connects to an echo server through a wire, and gives both ends.
+    async fn connected(wire: Wire) -> (TcpStream, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        let server = accepted.unwrap().0;
+        let task = tokio::spawn(async move { wire.carry(server, echo).await });
+        (client.unwrap(), task)
+    }
+
+    fn wire(rtt: Duration, drop_after: Option<u64>) -> Wire {
+        Wire {
+            rtt,
+            drop_after,
+            ..Wire::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn each_exchange_takes_and_counts_one_round_trip() {
+        let wire = wire(Duration::from_millis(30), None);
+        let start = Instant::now();
+        let (mut client, _server) = connected(wire.clone()).await;
+        for _ in 0..3 {
+            client.write_all(b"x").await.unwrap();
+            client.read_exact(&mut [0]).await.unwrap();
+        }
+        assert_eq!(wire.round_trips.count(), 4);
+        assert!(start.elapsed() >= 4 * wire.rtt);
+    }
+
+    #[tokio::test]
+    async fn much_in_one_burst_is_one_round_trip() {
+        let wire = wire(Duration::from_millis(500), None);
+        let (mut client, _server) = connected(wire.clone()).await;
+        let sent: Vec<u8> = (0..100_000).map(|i| i as u8).collect();
+        client.write_all(&sent).await.unwrap();
+        let mut received = vec![0; sent.len()];
+        client.read_exact(&mut received).await.unwrap();
+        assert!(received == sent);
+        assert_eq!(wire.round_trips.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_stream_passes_both_ways() {
+        let (mut client, server) = connected(wire(Duration::from_millis(1), None)).await;
+        client.write_all(b"last words").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut received = String::new();
+        client.read_to_string(&mut received).await.unwrap();
+        assert_eq!(received, "last words");
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_cut_lets_so_many_bytes_pass() {
+        let (mut client, server) = connected(wire(Duration::ZERO, Some(5))).await;
+        client.write_all(b"last words").await.unwrap();
+        let mut received = Vec::new();
+        // A reset or an end, as the kernel likes.
+        let _ = client.read_to_end(&mut received).await;
+        assert_eq!(received, b"last ");
+        server.await.unwrap();
+    }
+}

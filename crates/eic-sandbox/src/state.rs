@@ -12,7 +12,7 @@ use crate::credentials::AccessKey;
 use crate::faults::Faults;
 use crate::fleet::{Fleet, InstanceEntry};
 use crate::host::Host;
-use crate::keys::PushedKeys;
+use crate::keys::Keys;
 
 /// What the servers of a region share.
 pub(crate) struct State {
@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub(crate) access_key: AccessKey,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
-    pub(crate) keys: Arc<PushedKeys>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) started: SystemTime,
     /// By instance id.
     pub(crate) hosts: BTreeMap<String, Arc<Host>>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::fleet::{ConsoleEntry, Fleet, InstanceEntry, SshEntry};
 use crate::host::{Builtin, Host, HostKeys, Sshd, SshdProgram};
-use crate::keys::PushedKeys;
+use crate::keys::Keys;
 use crate::listener::{Listener, Reserved};
 use crate::region::Instance;
 use crate::{Config, Error};
@@ -28,7 +28,7 @@ pub(crate) struct Yard {
 struct Builder<'a> {
     sshd: Option<SshdProgram>,
     folder: &'a Path,
-    keys: &'a Arc<PushedKeys>,
+    keys: &'a Arc<Keys>,
 }
 
 impl Yard {
@@ -37,7 +37,7 @@ impl Yard {
         fleet: Fleet,
         config: &Config,
         folder: &Path,
-        keys: &Arc<PushedKeys>,
+        keys: &Arc<Keys>,
     ) -> Result<Self, Error> {
         let sshd = config.sshd.then(SshdProgram::find).transpose()?;
         let builder = Builder { sshd, folder, keys };
@@ -143,9 +143,12 @@ impl Builder<'_> {
         Ok(match (entry.ssh, &self.sshd) {
             (SshEntry::Down, _) => Host::Down,
             (SshEntry::Mute, _) => Host::Mute,
-            (SshEntry::Up, Some(sshd)) => {
-                Host::Sshd(Sshd::new(sshd, self.folder.join(&entry.id), host_keys)?)
-            }
+            (SshEntry::Up, Some(sshd)) => Host::Sshd(Sshd::new(
+                sshd,
+                self.folder.join(&entry.id),
+                self.keys,
+                host_keys,
+            )?),
             (SshEntry::Up, None) => {
                 Host::Builtin(Builtin::new(&entry.id, Arc::clone(self.keys), host_keys))
             }

@@ -53,6 +53,9 @@ pub(crate) struct RegionArgs {
     /// Let this machine's real sshd answer on the instances
     #[arg(long)]
     pub(crate) sshd: bool,
+    /// Admit this public key to every instance, for logins without a push (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) authorized_key: Vec<PathBuf>,
     /// The round-trip time of every connection to the region, e.g. 80ms
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     pub(crate) rtt: Duration,

@@ -9,6 +9,7 @@ mod run;
 mod serve;
 mod ui;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,13 +41,18 @@ pub(crate) fn main() -> ExitCode {
 fn start(args: &RegionArgs) -> Result<Region, Failure> {
     let mut config = Config::default().rtt(args.rtt).sshd(args.sshd);
     if let Some(path) = &args.fleet {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|source| Failure::FleetFile {
-            path: path.clone(),
-            source,
-        })?;
-        config = config.fleet(text.parse().map_err(Failure::Region)?);
+        config = config.fleet(read(path)?.parse().map_err(Failure::Region)?);
+    }
+    for path in &args.authorized_key {
+        config = config.authorized_key(read(path)?);
     }
     let faults = args.fault.iter().cloned();
     Region::start(faults.fold(config, Config::fault)).map_err(Failure::Region)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|source| Failure::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

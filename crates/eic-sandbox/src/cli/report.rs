@@ -7,8 +7,8 @@ use std::path::PathBuf;
 pub(crate) enum Failure {
     #[error("the region could not be started")]
     Region(#[source] eic_sandbox::Error),
-    #[error("cannot read the fleet file {}", path.display())]
-    FleetFile { path: PathBuf, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot run `{}`", program.display())]
     Spawn {
         program: OsString,

@@ -57,13 +57,14 @@ where
         ending = to_client(&mut sink, from_host, rules) => ending,
         () = sleep(rules.life) => Ending::Expired,
     };
-    let (code, reason) = match ending {
-        Ending::Cut | Ending::Client => return,
-        Ending::Host => (CloseCode::Normal, ""),
-        Ending::Misuse => (CloseCode::Unsupported, "Text frames are not supported"),
-        Ending::Expired => (CloseCode::Policy, "Maximum tunnel duration reached"),
+    let frame = match ending {
+        Ending::Cut => return,
+        Ending::Client => None,
+        Ending::Host => Some((CloseCode::Normal, "")),
+        Ending::Misuse => Some((CloseCode::Unsupported, "Text frames are not supported")),
+        Ending::Expired => Some((CloseCode::Policy, "Maximum tunnel duration reached")),
     };
-    close(sink, stream, code, reason).await;
+    close(sink, stream, frame).await;
 }
 
 /// Tells the client that its target cannot be reached.
@@ -72,30 +73,29 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (sink, stream) = socket.split();
-    close(
-        sink,
-        stream,
-        CloseCode::Error,
-        "Unable to connect to target",
-    )
-    .await;
+    let frame = (CloseCode::Error, "Unable to connect to target");
+    close(sink, stream, Some(frame)).await;
 }
 
+/// Says why the tunnel ends, where the client has not said so itself, and waits for the
+/// client's part of the farewell.
 async fn close<S>(
     mut sink: SplitSink<WebSocketStream<S>, Message>,
     mut stream: SplitStream<WebSocketStream<S>>,
-    code: CloseCode,
-    reason: &'static str,
+    frame: Option<(CloseCode, &'static str)>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = CloseFrame {
-        code,
-        reason: reason.into(),
-    };
     let farewell = async {
-        if sink.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = stream.next().await {}
+        if let Some((code, reason)) = frame {
+            let reason = reason.into();
+            let _ = sink
+                .send(Message::Close(Some(CloseFrame { code, reason })))
+                .await;
+        }
+        while let Some(Ok(_)) = stream.next().await {}
+        if let Ok(socket) = sink.reunite(stream) {
+            let _ = socket.into_inner().shutdown().await;
         }
     };
     let _ = timeout(CLOSE_LIMIT, farewell).await;

@@ -18,7 +18,7 @@ use super::HostKeys;
 use super::backlog::Backlog;
 use super::process::{self, Control, Exit, Input, Program};
 use super::terminal::{self, Terminal};
-use crate::keys::PushedKeys;
+use crate::keys::Keys;
 
 /// The variables that a client may set, as in the `sshd_config` of Amazon Linux and Debian.
 pub(super) const ACCEPTED_VARIABLES: [&str; 3] = ["LANG", "COLORTERM", "GIT_PROTOCOL"];
@@ -26,13 +26,13 @@ pub(super) const ACCEPTED_VARIABLES: [&str; 3] = ["LANG", "COLORTERM", "GIT_PROT
 /// An SSH server in this process. Every user is the one that runs the region.
 pub(crate) struct Builtin {
     instance: String,
-    keys: Arc<PushedKeys>,
+    keys: Arc<Keys>,
     config: Arc<server::Config>,
 }
 
 impl Builtin {
     /// The host of an instance, to which the keys pushed for it are admitted.
-    pub(crate) fn new(instance: &str, keys: Arc<PushedKeys>, host_keys: &HostKeys) -> Self {
+    pub(crate) fn new(instance: &str, keys: Arc<Keys>, host_keys: &HostKeys) -> Self {
         let mut methods = MethodSet::empty();
         methods.push(MethodKind::PublicKey);
         let config = server::Config {
@@ -74,7 +74,7 @@ impl Builtin {
 /// One client's connection; dropping it ends the programs that it runs.
 struct Login {
     instance: String,
-    keys: Arc<PushedKeys>,
+    keys: Arc<Keys>,
     channels: HashMap<ChannelId, Client>,
     programs: JoinSet<()>,
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::builtin::ACCEPTED_VARIABLES;
 use super::{HostKeys, platform};
 use crate::Error;
-use crate::keys::PushedKeys;
+use crate::keys::{Keys, authorized_keys};
 
 const PLACES: [&str; 4] = [
     "/usr/sbin/sshd",
@@ -55,19 +55,25 @@ impl Sshd {
     pub(crate) fn new(
         program: &SshdProgram,
         folder: PathBuf,
+        keys: &Keys,
         host_keys: &HostKeys,
     ) -> Result<Self, Error> {
         let sshd = Self {
             program: program.clone(),
             folder,
         };
-        sshd.write(host_keys)
+        sshd.write(keys, host_keys)
             .map_err(|source| Error::Folder { source })?;
         Ok(sshd)
     }
 
-    fn write(&self, host_keys: &HostKeys) -> io::Result<()> {
+    fn write(&self, keys: &Keys, host_keys: &HostKeys) -> io::Result<()> {
         fs::create_dir_all(self.authorized_keys_folder())?;
+        fs::write(
+            self.permanent_keys_file(),
+            authorized_keys(keys.permanent()),
+        )?;
+        platform::share_file(&self.permanent_keys_file())?;
         platform::share_folder(&self.folder)?;
         platform::share_folder(&self.authorized_keys_folder())?;
         let mut config = String::new();
@@ -85,7 +91,7 @@ impl Sshd {
         let keys = self.authorized_keys_folder();
         let variables = ACCEPTED_VARIABLES.join(" ");
         format!(
-            "AuthorizedKeysFile {}/%u\n\
+            "AuthorizedKeysFile {}/%u {}\n\
              PidFile none\n\
              StrictModes no\n\
              UsePAM no\n\
@@ -96,7 +102,8 @@ impl Sshd {
              PrintMotd no\n\
              Subsystem sftp internal-sftp\n\
              AcceptEnv LC_* {variables}\n",
-            keys.display()
+            keys.display(),
+            self.permanent_keys_file().display()
         )
     }
 
@@ -122,15 +129,10 @@ impl Sshd {
     ///
     /// # Errors
     /// When the file cannot be replaced.
-    pub(crate) fn publish(
-        &self,
-        instance: &str,
-        os_user: &str,
-        keys: &PushedKeys,
-    ) -> io::Result<()> {
+    pub(crate) fn publish(&self, instance: &str, os_user: &str, keys: &Keys) -> io::Result<()> {
         let folder = self.authorized_keys_folder();
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-        let lines = keys.authorized_keys(instance, os_user, Instant::now());
+        let lines = authorized_keys(&keys.pushed(instance, os_user, Instant::now()));
         io::Write::write_all(&mut file, lines.as_bytes())?;
         platform::share_file(file.path())?;
         file.persist(folder.join(os_user))
@@ -178,6 +180,10 @@ impl Sshd {
 
     fn log_file(&self) -> PathBuf {
         self.folder.join("sshd.log")
+    }
+
+    fn permanent_keys_file(&self) -> PathBuf {
+        self.folder.join("permanent_keys")
     }
 
     fn authorized_keys_folder(&self) -> PathBuf {

@@ -47,7 +47,7 @@ pub(super) async fn run(
     drop(pair.slave);
     let _hang_up = HangUp(child.clone_killer());
     let mut shown = read(pair.master.try_clone_reader().map_err(io::Error::other)?);
-    let typed = write(pair.master.take_writer().map_err(io::Error::other)?);
+    let keyboard = write(pair.master.take_writer().map_err(io::Error::other)?);
     let mut show = async |shown: &mut mpsc::Receiver<Bytes>| {
         while let Some(bytes) = shown.recv().await {
             output.write_all(&bytes).await?;
@@ -57,13 +57,15 @@ pub(super) async fn run(
     let exit = tokio::select! {
         exit = wait(child) => exit?,
         never = async { show(&mut shown).await?; pending().await } => return never,
-        never = feed(&input.backlog, typed) => match never {},
+        never = feed(&input.backlog, &keyboard) => match never {},
         never = resize(input.control, &mut pair.master) => match never {},
     };
     // Where processes are left in the terminal, its end never comes; on Windows not before
     // the terminal is closed.
     drop(pair.master);
     let _ = tokio::time::timeout(DRAIN, show(&mut shown)).await;
+    // Only now: its writer types a newline and an end-of-file when dropped, which would show.
+    drop(keyboard);
     Ok(exit)
 }
 
@@ -114,12 +116,11 @@ fn write(mut writer: Box<dyn Write + Send>) -> mpsc::Sender<Bytes> {
     sender
 }
 
-/// Types the input, at its end the end-of-file character, and never returns.
-async fn feed(backlog: &Backlog, typed: mpsc::Sender<Bytes>) -> Infallible {
+/// Types the input and never returns; its end means nothing to a terminal, as with sshd.
+async fn feed(backlog: &Backlog, keyboard: &mpsc::Sender<Bytes>) -> Infallible {
     while let Ok(Some(bytes)) = backlog.pop().await {
-        let _ = typed.send(bytes).await;
+        let _ = keyboard.send(bytes).await;
     }
-    drop(typed);
     pending().await
 }
 
