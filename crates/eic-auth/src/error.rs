@@ -178,7 +178,7 @@ pub enum Error {
     },
 
     /// No instance of the region is the one asked for.
-    #[error("no instance is `{}`", Printable(&selector.to_string()))]
+    #[error("no instance matches `{}`", Printable(&selector.to_string()))]
     InstanceNotFound {
         /// What was asked for.
         selector: Selector,
@@ -194,7 +194,7 @@ pub enum Error {
     },
 
     /// Several instances are what was asked for.
-    #[error("`{}` is {} instances: {}", Printable(&selector.to_string()), matches.len(), list(matches))]
+    #[error("`{}` matches {} instances: {}", Printable(&selector.to_string()), matches.len(), list(matches))]
     Ambiguous {
         /// What was asked for.
         selector: Selector,
@@ -217,7 +217,7 @@ pub enum Error {
     },
 
     /// The region has no endpoint with this id.
-    #[error("no EC2 Instance Connect Endpoint is `{}`", Printable(id))]
+    #[error("no EC2 Instance Connect Endpoint has the id `{}`", Printable(id))]
     EndpointNotFound {
         /// The id asked for.
         id: String,
@@ -279,7 +279,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "`twin` is 2 instances: i-00000001 (twin, running, 10.0.0.7), i-00000002 (twin, running, 10.0.0.7)"
+            "`twin` matches 2 instances: i-00000001 (twin, running, 10.0.0.7), i-00000002 (twin, running, 10.0.0.7)"
         );
     }
 

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::Inner;
-use super::credentials::{self, Keeper};
+use super::credentials::{self, Keeper, OfProfile};
 use super::http::Http;
 use crate::presign::Credentials;
 use crate::{Error, Proxy, Roots};
@@ -136,7 +139,11 @@ pub(super) async fn load(config: ApiConfig) -> Result<Inner, Error> {
     let proxy = config.proxy.clone().map_or_else(Proxy::from_env, Ok)?;
     let roots = roots(config.ca_bundle.clone()).await?;
     let http = Http::new(&roots, &proxy)?;
-    let sdk = loader(&config, http).load().await;
+    let mut loader = loader(&config, http.clone());
+    if let (Some(profile), None) = (&config.profile, &config.credentials) {
+        loader = loader.credentials_provider(profile_credentials(profile, &config, http).await);
+    }
+    let sdk = loader.load().await;
     let Some(region) = sdk.region().map(ToString::to_string) else {
         return Err(no_region(&config, &sdk).await);
     };
@@ -187,6 +194,30 @@ fn loader(config: &ApiConfig, http: Http) -> ConfigLoader {
         loader = loader.credentials_provider(credentials.to_sdk());
     }
     loader
+}
+
+/// The credentials of a profile asked for by name. The SDK's chain would take the environment's first; AWS CLI,
+/// and whoever typed the name, means the profile's.
+async fn profile_credentials(profile: &str, config: &ApiConfig, http: Http) -> OfProfile {
+    let region = match &config.region {
+        Some(region) => Some(Region::new(region.clone())),
+        None => {
+            let chain = DefaultRegionChain::builder().profile_name(profile);
+            chain.build().region().await
+        }
+    };
+    let provider = ProviderConfig::without_region()
+        .with_region(region)
+        .with_http_client(http)
+        .with_timeout_config(timeouts(config));
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&provider)
+        .profile_name(profile)
+        .build();
+    OfProfile {
+        name: profile.to_owned(),
+        provider,
+    }
 }
 
 fn timeouts(config: &ApiConfig) -> TimeoutConfig {

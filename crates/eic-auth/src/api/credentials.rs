@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{
@@ -58,6 +59,35 @@ impl Keeper {
 }
 
 impl ProvideCredentials for Keeper {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.find())
+    }
+}
+
+/// A profile's credentials; the SDK does not name the profile that it did not find.
+#[derive(Debug)]
+pub(super) struct OfProfile {
+    pub(super) name: String,
+    pub(super) provider: ProfileFileCredentialsProvider,
+}
+
+impl OfProfile {
+    async fn find(&self) -> Found {
+        match self.provider.provide_credentials().await {
+            Err(CredentialsError::CredentialsNotLoaded(_)) => {
+                let name = &self.name;
+                let words = format!("the profile `{name}` does not exist, or has no credentials");
+                Err(CredentialsError::not_loaded(words))
+            }
+            found => found,
+        }
+    }
+}
+
+impl ProvideCredentials for OfProfile {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

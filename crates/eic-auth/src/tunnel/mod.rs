@@ -245,6 +245,8 @@ impl End {
             Error::Io(error) if closing && error.kind() == ErrorKind::UnexpectedEof => {
                 Self::Finished
             }
+            // rustls' words for it are advice to programmers.
+            Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::cut_off(""),
             Error::Io(error) => Self::cut_off(&error.to_string()),
             Error::ConnectionClosed | Error::AlreadyClosed => Self::Finished,
             error => Self::Protocol {

@@ -55,6 +55,7 @@ impl Answer {
         Self(200, format!("{EC2}{body}"))
     }
 
+    #[cfg(feature = "ec2")]
     pub(crate) fn ec2_error(status: u16, code: &str, message: &str) -> Self {
         Self(
             status,

@@ -95,11 +95,11 @@ async fn several_or_none_of_a_name() {
     let error = api.find_instance(&selector("twin")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`twin` is 2 instances: i-00000001 (twin, running, 10.0.0.7), i-00000002 (twin, stopped, 10.0.0.7)"
+        "`twin` matches 2 instances: i-00000001 (twin, running, 10.0.0.7), i-00000002 (twin, stopped, 10.0.0.7)"
     );
     let error = api.find_instance(&selector("nobody")).await.unwrap_err();
     assert!(matches!(error, Error::InstanceNotFound { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "no instance is `nobody`");
+    assert_eq!(error.to_string(), "no instance matches `nobody`");
 }
 
 #[tokio::test]

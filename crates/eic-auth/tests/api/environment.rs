@@ -102,7 +102,10 @@ async fn a_bundle_and_an_endpoint_url() {
         .await;
     let url = format!("https://localhost:{}", server.address.port());
     let bundle = authority.bundle().to_str().unwrap().to_owned();
+    // The proxy is not there: localhost must go without it.
     let environment = [
+        ("HTTPS_PROXY", "http://127.0.0.1:1"),
+        ("NO_PROXY", "*.example, localhost"),
         KEYS[0],
         KEYS[1],
         REGION,
@@ -142,6 +145,8 @@ async fn hosts_asked_for(environment: &[(&str, &str)]) -> Vec<String> {
         let heads = heads.clone();
         async move {
             let head = read_head(&mut stream).await.unwrap_or_default();
+            let credentials = "\r\nproxy-authorization: basic dxnlcjpwyxnzihdvcmq=\r\n";
+            assert!(head.to_ascii_lowercase().contains(credentials), "{head}");
             heads
                 .send(head.lines().next().unwrap_or_default().to_owned())
                 .unwrap();
@@ -150,7 +155,7 @@ async fn hosts_asked_for(environment: &[(&str, &str)]) -> Vec<String> {
         }
     })
     .await;
-    let url = format!("http://{}", proxy.address);
+    let url = format!("http://user:pass%20word@{}", proxy.address);
     let environment: Vec<_> = environment
         .iter()
         .copied()

@@ -28,8 +28,8 @@ where
 {
     let authority = Authority::new();
     let server = serve_socket(&authority, serve).await;
-    let config = trusting(&authority).close_timeout(Duration::from_millis(500));
-    (Tunnel::open(&url(&server), &config).await.unwrap(), server)
+    let tunnel = Tunnel::open(&url(&server), &trusting(&authority)).await;
+    (tunnel.unwrap(), server)
 }
 
 async fn send_all(socket: &mut Socket, messages: impl IntoIterator<Item = Message>) {
@@ -325,7 +325,10 @@ async fn after_shutdown_an_endpoint_may_hang_up_but_not_be_silent() {
     // The server's library answers the Close frame when it reads it; either end is in order.
     assert_eq!(outcome(tunnel).await.unwrap(), b"");
 
-    let (mut tunnel, _server) = open(async |_socket: Socket| for_ever().await).await;
+    let authority = Authority::new();
+    let silent = serve_socket(&authority, async |_socket: Socket| for_ever().await).await;
+    let config = trusting(&authority).close_timeout(Duration::from_millis(300));
+    let mut tunnel = Tunnel::open(&url(&silent), &config).await.unwrap();
     tunnel.shutdown().await.unwrap();
     let error = outcome(tunnel).await.unwrap_err();
     assert!(
@@ -352,7 +355,7 @@ async fn an_endpoint_that_does_not_read_holds_the_writer_back() {
                 );
                 received += data.len();
             }
-            assert!(received > MIB);
+            assert!(received >= MIB);
         }
     })
     .await;
