@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eic_auth::{InstanceId, InstanceState, OsUser};
+use eic_auth::{InstanceId, InstanceState, OsUser, TunnelError};
 
 use crate::route::ConnectionType;
 use crate::timeline::Step;
@@ -79,6 +79,15 @@ pub enum Error {
         step: Step,
         /// Its limit.
         limit: Duration,
+    },
+
+    /// The endpoint's tunnel ended on the way to the session or in the middle of it.
+    #[error("the tunnel to {peer} was lost")]
+    Tunnel {
+        /// The instance.
+        peer: String,
+        /// How it ended: closed by AWS with a reason, or cut off.
+        source: TunnelError,
     },
 
     /// SSH versions, key exchange or encryption failed before the login.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use eic_auth::TunnelError;
 use russh::Channel;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
@@ -14,18 +15,47 @@ use crate::trust::{HostKey, HostKeyError, HostKeyPolicy};
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
 pub(crate) type OnBanner = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What ended a connection.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The endpoint's tunnel below it.
+    Tunnel(TunnelError),
+    /// Anything else.
+    Other(Cause),
+}
+
+impl End {
+    pub(crate) fn into_cause(self) -> Cause {
+        match self {
+            Self::Tunnel(error) => Box::new(error),
+            Self::Other(cause) => cause,
+        }
+    }
+}
+
+/// Takes a tunnel's own error out of the layers around it.
+pub(crate) fn end_of(error: russh::Error) -> End {
+    match error {
+        russh::Error::IO(error) => match error.downcast::<TunnelError>() {
+            Ok(tunnel) => End::Tunnel(tunnel),
+            Err(error) => End::Other(Box::new(error)),
+        },
+        error => End::Other(Box::new(error)),
+    }
+}
+
 /// Why a connection ended, kept for whoever asks first.
 #[derive(Clone, Default)]
-pub(crate) struct Fate(Arc<Mutex<Option<Cause>>>);
+pub(crate) struct Fate(Arc<Mutex<Option<End>>>);
 
 impl Fate {
-    pub(crate) fn take(&self) -> Option<Cause> {
+    pub(crate) fn take(&self) -> Option<End> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn set(&self, cause: Cause) {
+    fn set(&self, end: End) {
         let mut fate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        fate.get_or_insert(cause);
+        fate.get_or_insert(end);
     }
 }
 
@@ -86,14 +116,15 @@ impl client::Handler for Handler {
     ) -> Result<(), HandlerError> {
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                self.fate.set(Box::new(ServerDisconnect {
+                self.fate.set(End::Other(Box::new(ServerDisconnect {
                     reason: format!("{:?}", info.reason_code),
                     message: info.message,
-                }))
+                })));
             }
             // russh's word for an end that we asked for, or that came with nothing to say.
             DisconnectReason::Error(HandlerError::Ssh(russh::Error::Disconnect)) => {}
-            DisconnectReason::Error(error) => self.fate.set(Box::new(error)),
+            DisconnectReason::Error(HandlerError::Ssh(error)) => self.fate.set(end_of(error)),
+            DisconnectReason::Error(error) => self.fate.set(End::Other(Box::new(error))),
         }
         Ok(())
     }

@@ -138,8 +138,10 @@ impl Connector {
         if self.wanted() == ConnectionType::Direct || self.known_endpoint().is_some() {
             return None;
         }
-        let mut query = EndpointQuery::default();
-        query.id = self.options.endpoint_id.clone();
+        let query = EndpointQuery {
+            id: self.options.endpoint_id.clone(),
+            ..EndpointQuery::default()
+        };
         let look_up = list_endpoints(self.api.clone(), query, self.options.timeline.clone());
         Some(AbortOnDropHandle::new(tokio::spawn(look_up)))
     }

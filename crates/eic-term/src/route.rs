@@ -122,11 +122,12 @@ mod tests {
     use ConnectionType::{Auto, Direct, Eice};
 
     fn addresses(public: &str, private: &str, v6: &str) -> Addresses {
-        let mut addresses = Addresses::default();
-        addresses.public_ipv4 = public.parse().ok();
-        addresses.private_ipv4 = private.parse().ok();
-        addresses.ipv6 = v6.parse().ok();
-        addresses
+        Addresses {
+            public_ipv4: public.parse().ok(),
+            private_ipv4: private.parse().ok(),
+            ipv6: v6.parse().ok(),
+            ..Addresses::default()
+        }
     }
 
     #[test]

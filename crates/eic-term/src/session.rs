@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eic_auth::{EphemeralKey, OsUser};
+use eic_auth::{EphemeralKey, OsUser, TunnelError};
 use russh::client::{self, AuthResult, Handle, Msg};
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
@@ -13,8 +13,8 @@ use russh::{Channel, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::command::Command;
-use crate::error::{Cause, Error};
-use crate::handler::{Fate, Handler, HandlerError, OnBanner};
+use crate::error::Error;
+use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKey, HostKeyPolicy};
 
@@ -197,25 +197,39 @@ pub(crate) struct Peer {
 
 impl Peer {
     fn handshake_error(&self, error: HandlerError) -> Error {
-        let source: Cause = match error {
+        let error = match error {
             HandlerError::HostKey(error) => return Error::HostKey(error),
-            HandlerError::Ssh(russh::Error::Disconnect | russh::Error::HUP) => self
-                .fate
-                .take()
-                .unwrap_or_else(|| "the server closed the connection".into()),
-            HandlerError::Ssh(error) => Box::new(error),
+            HandlerError::Ssh(error) => error,
+        };
+        let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP);
+        let source = match end_of(error) {
+            End::Tunnel(source) => return self.tunnel_lost(source),
+            End::Other(_) if closed => "the server closed the connection".into(),
+            End::Other(source) => source,
         };
         Error::Handshake {
             peer: self.name.clone(),
-            source,
+            source: self.fate.take().map_or(source, End::into_cause),
         }
     }
 
     /// The error for a connection found dead.
     pub(crate) fn lost(&self) -> Error {
+        let source = match self.fate.take() {
+            Some(End::Tunnel(source)) => return self.tunnel_lost(source),
+            Some(End::Other(source)) => Some(source),
+            None => None,
+        };
         Error::Disconnected {
             peer: self.name.clone(),
-            source: self.fate.take(),
+            source,
+        }
+    }
+
+    fn tunnel_lost(&self, source: TunnelError) -> Error {
+        Error::Tunnel {
+            peer: self.name.clone(),
+            source,
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn on(error: &Error) -> Option<String> {
             "the instance's security group must allow this address, and sshd must run; --connection-type eice goes through an endpoint".to_owned(),
         ),
         Error::Timeout { step, .. } => on_timeout(*step),
+        Error::Tunnel { source, .. } => on_tunnel(source),
         Error::Handshake { .. } => Some("is it an SSH server? `-vv` shows the exchange".to_owned()),
         Error::HostKey(error) => on_host_key(error),
         Error::Login { pushed: true, user, .. } => Some(format!(
@@ -39,6 +40,7 @@ fn on_timeout(step: Step) -> Option<String> {
     Some(match step {
         Step::Connect => "the instance's security group must allow this address; --connection-type eice goes through an endpoint; --connect-timeout waits longer".to_owned(),
         Step::Handshake => "whatever listens there does not speak SSH; --connect-timeout waits longer".to_owned(),
+        Step::OpenTunnel => "the network between here and the endpoint, and HTTPS_PROXY; --connect-timeout waits longer".to_owned(),
         _ => "--connect-timeout waits longer".to_owned(),
     })
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 
-use eic_auth::TunnelError;
+use eic_auth::{Error as Aws, TunnelError};
 use eic_term::{Cause, Error, visible};
 
 use super::advice;
@@ -63,10 +63,10 @@ impl Failure {
     /// Causes that repeat what is said already are left out.
     fn of(what: String, causes: Vec<String>, advice: Option<String>) -> Self {
         let mut kept: Vec<String> = Vec::new();
-        for cause in causes.iter().map(|cause| visible(cause.trim())) {
+        for cause in causes.iter().map(|cause| visible(cause.trim_end())) {
             let said = |text: &String| text.contains(&cause);
             if !cause.is_empty() && !kept.iter().any(said) && !what.contains(&cause) {
-                kept.push(cause);
+                kept.push(cause.replace('\n', "\n    "));
             }
         }
         Self {
@@ -94,11 +94,69 @@ impl From<Error> for Failure {
 /// The headline and, where the error's own words are two things at once, the first cause.
 fn said(error: &Error) -> (String, Vec<String>) {
     match error {
-        Error::Aws(eic_auth::Error::Ambiguous { selector, matches }) => (
-            format!("`{selector}` is {} instances", matches.len()),
-            vec![matches.iter().map(|one| format!("\n    {one}")).collect()],
+        Error::Aws(aws) => said_by_aws(aws),
+        Error::Login { methods, .. } => {
+            let cause = format!("Permission denied ({})", methods.join(","));
+            (error.to_string(), vec![cause])
+        }
+        other => (other.to_string(), Vec::new()),
+    }
+}
+
+fn said_by_aws(error: &Aws) -> (String, Vec<String>) {
+    let answered = |what: String, message: &str, request_id: &Option<String>| {
+        let id = request_id.as_ref();
+        let id = id.map_or(String::new(), |id| format!(" (request {id})"));
+        (what, vec![format!("{message}{id}")])
+    };
+    match error {
+        Aws::Ambiguous { selector, matches } => {
+            let list = matches.iter().map(|one| format!("\n{one}")).collect();
+            (
+                format!("`{selector}` is {} instances", matches.len()),
+                vec![list],
+            )
+        }
+        Aws::AccessDenied {
+            action,
+            message,
+            request_id,
+        } => answered(format!("IAM denies {action}"), message, request_id),
+        Aws::Throttled {
+            operation,
+            message,
+            request_id,
+            ..
+        } => answered(format!("AWS throttles {operation}"), message, request_id),
+        Aws::InvalidCredentials {
+            code,
+            message,
+            request_id,
+        } => answered(
+            format!("AWS does not accept the credentials ({code})"),
+            message,
+            request_id,
         ),
-        Error::Login { .. } => (error.to_string(), vec!["Permission denied".to_owned()]),
+        Aws::Service {
+            operation,
+            code,
+            message,
+            request_id,
+        } => answered(format!("{operation} failed ({code})"), message, request_id),
+        Aws::InvalidInstance {
+            id,
+            code,
+            message,
+            request_id,
+        } => answered(
+            format!("instance {id} cannot take a key ({code})"),
+            message,
+            request_id,
+        ),
+        Aws::Tunnel(TunnelError::Refused {
+            request_id: Some(id),
+            ..
+        }) => (format!("cannot open the tunnel (request {id})"), Vec::new()),
         other => (other.to_string(), Vec::new()),
     }
 }

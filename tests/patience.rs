@@ -1,0 +1,46 @@
+//! What looks like failure but is not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+mod support;
+
+use support::{Sandbox, run};
+
+#[test]
+fn it_works_all_the_same() {
+    // A key that the instance sees late; throttled calls; short pages; frames of ten bytes, pings between.
+    for fault in [
+        "delayed-key=1s",
+        "delayed-key=2s",
+        "throttle=2",
+        "page-size=1",
+        "fragment=10",
+    ] {
+        let sandbox = Sandbox::with_fault(fault);
+        let outcome = run(&mut sandbox.eic_term(["exec", "db-1", "--", "seq 2000 | tail -1"]));
+        assert_eq!(
+            (outcome.text().as_str(), outcome.code),
+            ("2000\n", Some(0)),
+            "{fault}: {}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
+fn a_key_older_than_its_life_is_pushed_again() {
+    let sandbox = Sandbox::start();
+    let first = run(&mut sandbox.eic_term(["exec", "db-1", "--", "true"]));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(
+        sandbox.region.calls("SendSSHPublicKey"),
+        1,
+        "one push is enough for a quick login"
+    );
+}

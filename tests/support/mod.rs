@@ -1,0 +1,160 @@
+//! What every end-to-end test needs: a region, the real binary, and peers that may be missing.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use eic_sandbox::{Config, Region};
+
+/// The binary under test; `EIC_TERM_BIN` names another, such as one that runs under an emulator.
+pub(crate) fn binary() -> String {
+    std::env::var("EIC_TERM_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eic-term").to_owned())
+}
+
+/// A region, gone when dropped.
+pub(crate) struct Sandbox {
+    pub(crate) region: Region,
+}
+
+impl Sandbox {
+    /// A region with built-in SSH hosts.
+    pub(crate) fn start() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let region = Region::start(config).expect("the region starts");
+        Self { region }
+    }
+
+    pub(crate) fn with_fault(fault: &str) -> Self {
+        Self::with(Config::default().fault(fault.parse().expect("a fault")))
+    }
+
+    /// A region whose hosts are real OpenSSH servers; `None`, said on a line of its own, without sshd.
+    pub(crate) fn with_sshd() -> Option<Self> {
+        peer("sshd").then(|| Self::with(Config::default().sshd(true)))
+    }
+
+    /// `eic-term` with the region's environment.
+    pub(crate) fn eic_term<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = self.command(binary());
+        command.args(args);
+        command
+    }
+
+    /// Any program with the region's environment.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_remove("AWS_PROFILE");
+        command.envs(self.region.env().iter().cloned());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Options that lead to the same host directly and through the endpoint.
+    pub(crate) fn routes(&self) -> [Vec<&'static str>; 2] {
+        [
+            vec!["web-1"],
+            vec!["--connection-type=eice", "-p22", "web-1"],
+        ]
+    }
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Outcome {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let start = Instant::now();
+    let output = command.output().expect("the program starts");
+    outcome(output, start)
+}
+
+/// Runs a program to its end with this input.
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
+    let start = Instant::now();
+    let pipes = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // A program that reads only a part of its input closes the pipe early.
+        scope.spawn(move || stdin.write_all(input).ok());
+        outcome(child.wait_with_output().expect("the program ends"), start)
+    })
+}
+
+fn outcome(output: Output, start: Instant) -> Outcome {
+    Outcome {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        took: start.elapsed(),
+    }
+}
+
+/// Whether a peer program is there. A missing one is said, and fails the test where `EIC_TERM_PEERS`
+/// is `required`.
+pub(crate) fn peer(program: &str) -> bool {
+    let found = find(program).is_some();
+    if !found {
+        println!("SKIPPED: {program} is not installed");
+        let required = std::env::var("EIC_TERM_PEERS").is_ok_and(|value| value == "required");
+        assert!(
+            !required,
+            "{program} is not installed, and EIC_TERM_PEERS=required"
+        );
+    }
+    found
+}
+
+/// The path of a peer: in the folder that `scripts/test` installs Python's into, on the search path, or
+/// where servers are.
+pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let candidates = [peers].into_iter().chain(folders);
+    candidates
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Bytes that do not repeat soon, the same in every run.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
