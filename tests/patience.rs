@@ -32,15 +32,3 @@ fn it_works_all_the_same() {
         );
     }
 }
-
-#[test]
-fn a_key_older_than_its_life_is_pushed_again() {
-    let sandbox = Sandbox::start();
-    let first = run(&mut sandbox.eic_term(["exec", "db-1", "--", "true"]));
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
-    assert_eq!(
-        sandbox.region.calls("SendSSHPublicKey"),
-        1,
-        "one push is enough for a quick login"
-    );
-}

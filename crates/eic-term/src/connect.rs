@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::handler::OnBanner;
+use crate::identity::Identity;
 use crate::key_push::KeyPush;
 use crate::route::ConnectionType;
-use crate::session::{Answer, Connection, Identity, Session, SessionBuilder, limited};
+use crate::session::{Answer, Connection, Session, SessionBuilder, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::HostKeyPolicy;
 

@@ -6,7 +6,7 @@ use eic_auth::{Api, EphemeralKey, InstanceId, OsUser};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
-use crate::session::Identity;
+use crate::identity::Identity;
 use crate::timeline::{Step, Timeline};
 
 /// A pushed key lives for 60 s in the instance's metadata (EC2 Instance Connect's user guide); the
@@ -113,5 +113,44 @@ impl KeyPush {
             api.send_ssh_public_key(&id, &user, &key).await
         };
         self.under_way = Some(AbortOnDropHandle::new(tokio::spawn(push)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eic_auth::{ApiConfig, Credentials};
+    use eic_sandbox::{Config, Region};
+
+    async fn api(region: &Region) -> Api {
+        let env = |wanted: &str| {
+            let mut env = region.env().iter();
+            env.find(|(name, _)| name == wanted).unwrap().1.clone()
+        };
+        let credentials = Credentials::new(
+            env("AWS_ACCESS_KEY_ID"),
+            env("AWS_SECRET_ACCESS_KEY"),
+            Some(env("AWS_SESSION_TOKEN")),
+        );
+        let config = ApiConfig::default()
+            .region(env("AWS_REGION"))
+            .endpoint_url(env("AWS_ENDPOINT_URL"))
+            .ca_bundle(env("AWS_CA_BUNDLE"))
+            .credentials(credentials);
+        Api::load(config).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_that_may_have_expired_is_pushed_again() {
+        let region = Region::start(Config::default()).unwrap();
+        let (user, timeline) = (OsUser::default(), Timeline::new());
+        let mut push = KeyPush::new(api(&region).await, user, None, timeline).unwrap();
+        push.start(&"i-0e1c0000000000002".parse().unwrap());
+        push.refresh().await.unwrap();
+        push.refresh().await.unwrap();
+        assert_eq!(region.calls("SendSSHPublicKey"), 1, "a fresh key is good");
+        push.started = push.started.checked_sub(FRESH).unwrap();
+        push.refresh().await.unwrap();
+        assert_eq!(region.calls("SendSSHPublicKey"), 2);
     }
 }

@@ -5,16 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eic_auth::{EphemeralKey, OsUser, TunnelError};
+use eic_auth::{OsUser, TunnelError};
 use russh::client::{self, AuthResult, Handle, Msg};
-use russh::keys::ssh_key::private::Ed25519Keypair;
-use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
+use russh::keys::{Algorithm, PrivateKeyWithHashAlg};
 use russh::{Channel, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::command::Command;
 use crate::error::Error;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
+use crate::identity::Identity;
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKey, HostKeyPolicy};
 
@@ -24,42 +24,6 @@ const WINDOW: u32 = 4 << 20;
 /// acknowledgement that a server without TCP_NODELAY is waiting for.
 const NUDGE: Duration = Duration::from_millis(3);
 const MOST_NUDGES: u8 = 5;
-
-/// A private key to log in with.
-#[derive(Clone)]
-pub struct Identity {
-    key: Arc<PrivateKey>,
-}
-
-impl Identity {
-    /// Reads a private key in OpenSSH's or PEM format, with its passphrase if it has one.
-    ///
-    /// # Errors
-    /// [`Error::Identity`] for anything else, a missing or wrong passphrase included.
-    pub fn parse(text: &str, passphrase: Option<&str>) -> Result<Self, Error> {
-        let key = russh::keys::decode_secret_key(text, passphrase);
-        let key = key.map_err(|source| Error::Identity {
-            source: Box::new(source),
-        })?;
-        Ok(Self { key: Arc::new(key) })
-    }
-}
-
-impl From<&EphemeralKey> for Identity {
-    fn from(key: &EphemeralKey) -> Self {
-        let pair = Ed25519Keypair::from_seed(key.expose_seed());
-        Self {
-            key: Arc::new(PrivateKey::from(pair)),
-        }
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fingerprint = self.key.fingerprint(russh::keys::HashAlg::Sha256);
-        write!(f, "Identity({fingerprint})")
-    }
-}
 
 /// How a session is made. The host-key policy is the one thing that has no default.
 ///
@@ -269,13 +233,13 @@ impl Connection {
 
     /// Offers a key once.
     pub(crate) async fn offer(&mut self, user: &OsUser, id: &Identity) -> Result<Answer, Error> {
-        let hash = if id.key.algorithm().is_rsa() {
+        let hash = if id.is_rsa() {
             let best = self.handle.best_supported_rsa_hash().await;
             best.map_err(|_| self.peer.lost())?.flatten()
         } else {
             None
         };
-        let key = PrivateKeyWithHashAlg::new(id.key.clone(), hash);
+        let key = PrivateKeyWithHashAlg::new(id.key(), hash);
         let offer = self.handle.authenticate_publickey(user.as_str(), key);
         let answer = limited(Step::Login, self.peer.limit, offer).await?;
         self.answer(answer)
