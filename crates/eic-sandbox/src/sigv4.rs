@@ -186,17 +186,21 @@ impl Claim {
         scope: &Scope<'_>,
         query: &str,
     ) -> Result<(), Denial> {
+        let expected = self.expected_signature(request, scope, query);
+        constant_time::verify_slices_are_equal(expected.as_bytes(), self.signature.as_bytes())
+            .map_err(|_| Denial::Mismatch)
+    }
+
+    fn expected_signature(&self, request: &Request<'_>, scope: &Scope<'_>, query: &str) -> String {
         let canonical = canonical_request(request, &self.signed_headers, query);
-        let date = timestamp::basic(self.signed);
         let to_sign = format!(
-            "{ALGORITHM}\n{date}\n{}\n{}",
+            "{ALGORITHM}\n{}\n{}\n{}",
+            timestamp::basic(self.signed),
             self.credential_scope,
             sha256_hex(canonical.as_bytes())
         );
-        let expected =
-            HEXLOWER.encode(hmac(&signing_key(self.signed, scope), to_sign.as_bytes()).as_ref());
-        constant_time::verify_slices_are_equal(expected.as_bytes(), self.signature.as_bytes())
-            .map_err(|_| Denial::Mismatch)
+        let key = signing_key(self.signed, scope);
+        HEXLOWER.encode(hmac(&key, to_sign.as_bytes()).as_ref())
     }
 }
 
@@ -330,3 +334,6 @@ pub(crate) fn decode(text: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -95,3 +95,28 @@ impl State {
         });
     }
 }
+
+#[cfg(test)]
+impl State {
+    /// The built-in fleet, without any host.
+    pub(crate) fn for_tests(faults: Faults) -> Self {
+        use std::time::Duration;
+        Self {
+            fleet: Fleet::BUILT_IN.parse().unwrap(),
+            access_key: AccessKey::generate().unwrap(),
+            counters: Counters::default(),
+            keys: Arc::new(Keys::new(
+                Duration::from_secs(60),
+                Duration::ZERO,
+                Vec::new(),
+            )),
+            started: SystemTime::UNIX_EPOCH,
+            hosts: BTreeMap::new(),
+            consoles: BTreeMap::new(),
+            endpoint_ports: BTreeMap::new(),
+            throttled_calls: AtomicU64::new(faults.throttled_calls),
+            publishers: Mutex::default(),
+            faults,
+        }
+    }
+}

@@ -8,10 +8,9 @@
 
 mod peer;
 
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
-use peer::{present, stderr, stdout};
+use peer::{stderr, stdout};
 
 fn sandbox(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eic-sandbox"));
@@ -109,7 +108,8 @@ fn demo_runs_eic_term_inside_a_region() {
 #[test]
 #[cfg(unix)]
 fn serve_prints_what_a_shell_can_use_until_it_is_interrupted() {
-    if !present(&["kill"]) {
+    use std::io::{BufRead, BufReader};
+    if !peer::present(&["kill"]) {
         return;
     }
     let mut serve = sandbox(&["serve"])

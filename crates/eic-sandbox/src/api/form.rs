@@ -1,3 +1,5 @@
+use std::iter;
+
 use crate::sigv4;
 
 /// The parameters of an EC2 call: names with numbered parts, as in `Filter.1.Value.2`.
@@ -60,28 +62,52 @@ fn index<'a>(name: &'a str, list: &str) -> Option<&'a str> {
 /// takes the meaning from the next one.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
 fn matches(pattern: &str, value: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => value.is_empty(),
-        Some('*') => {
-            let mut tails = value.char_indices().map(|(at, _)| at).chain([value.len()]);
-            tails.any(|at| {
-                value
-                    .get(at..)
-                    .is_some_and(|tail| matches(rest.as_str(), tail))
-            })
+    let chars: Vec<char> = value.chars().collect();
+    // Which beginnings of the value the pattern so far matches, by their length.
+    let nothing = iter::once(true).chain(chars.iter().map(|_| false));
+    let whole = tokens(pattern).fold(nothing.collect(), |lengths: Vec<bool>, token| match token {
+        Token::Any => {
+            let longer = lengths.iter().scan(false, |shorter, matched| {
+                *shorter |= matched;
+                Some(*shorter)
+            });
+            longer.collect()
         }
-        Some(first) => {
-            let mut chars = value.chars();
-            let literal = match first {
-                '\\' => rest.next().unwrap_or('\\'),
-                other => other,
-            };
-            let next = chars.next();
-            let fits = next.is_some_and(|c| first == '?' || c == literal);
-            fits && matches(rest.as_str(), chars.as_str())
+        token => {
+            let next = lengths.iter().zip(&chars);
+            let next = next.map(|(matched, c)| *matched && token.fits(*c));
+            iter::once(false).chain(next).collect()
+        }
+    });
+    whole.last() == Some(&true)
+}
+
+/// A part of a pattern.
+enum Token {
+    Any,
+    One,
+    Char(char),
+}
+
+impl Token {
+    fn fits(&self, c: char) -> bool {
+        match self {
+            Self::Any | Self::One => true,
+            Self::Char(own) => *own == c,
         }
     }
+}
+
+fn tokens(pattern: &str) -> impl Iterator<Item = Token> {
+    let mut chars = pattern.chars();
+    iter::from_fn(move || {
+        Some(match chars.next()? {
+            '*' => Token::Any,
+            '?' => Token::One,
+            '\\' => Token::Char(chars.next().unwrap_or('\\')),
+            c => Token::Char(c),
+        })
+    })
 }
 
 #[cfg(test)]
@@ -97,6 +123,8 @@ mod tests {
             ("*", "", true),
             ("*-?", "web-1", true),
             ("*-?", "web-10", false),
+            ("a*b*c", "aXbXbc", true),
+            ("a*b*c", "aXbXcb", false),
             (r"\*", "*", true),
             (r"\*", "x", false),
             (r"a\", r"a\", true),

@@ -158,3 +158,47 @@ fn network_interface(state: &State, instance: &InstanceEntry) -> Element {
         .text("ipOwnerId", "amazon");
     interface.with(association)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::Faults;
+
+    #[test]
+    fn filters() {
+        let state = State::for_tests(Faults::default());
+        let matching = |name: &str, value: &str| {
+            let form = Form::parse(&format!("Filter.1.Name={name}&Filter.1.Value.1={value}"));
+            let passing = state.fleet.instances.iter().filter(|instance| {
+                passes(&form.filters(), |name| attribute(&state, instance, name)).unwrap()
+            });
+            let digits = passing.filter_map(|instance| instance.id.chars().last());
+            digits.collect::<String>()
+        };
+        let cases = [
+            ("instance-id", "i-0e1c0000000000002", "2"),
+            ("tag:Name", "web-1", "1c"),
+            ("tag:Name", "t*n", "89"),
+            ("tag:Role", "d?", "2"),
+            ("tag-key", "Role", "12"),
+            ("ip-address", "127.0.1.10", "1"),
+            ("private-ip-address", "10.0.1.20", "2"),
+            (
+                "network-interface.addresses.private-ip-address",
+                "10.0.1.20",
+                "2",
+            ),
+            ("network-interface.ipv6-addresses.ipv6-address", "::1", "3"),
+            ("dns-name", "ec2-127-0-1-10.compute-1.amazonaws.com", "1"),
+            ("private-dns-name", "ip-10-0-1-20.ec2.internal", "2"),
+            ("private-dns-name", "i-0e1c0000000000003.ec2.internal", "3"),
+            ("vpc-id", "vpc-0e1c0000000000002", "5"),
+            ("instance-state-name", "stopped", "4"),
+            ("instance-state-code", "48", "c"),
+            ("tag:Name", "nobody", ""),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(matching(name, value), expected, "{name}={value}");
+        }
+    }
+}

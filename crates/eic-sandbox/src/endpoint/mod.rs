@@ -168,3 +168,89 @@ fn set_request_id(headers: &mut http::HeaderMap, id: &str) {
         headers.insert("x-amzn-RequestId", id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::DuplexStream;
+    use tokio_tungstenite::client_async;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+    use tokio_tungstenite::tungstenite::{Error, Message};
+
+    use crate::faults::{Fault, Faults};
+    use crate::sigv4::tests::presign;
+
+    type Client = WebSocketStream<DuplexStream>;
+
+    /// An endpoint of the built-in fleet, whose `db-1` accepts and never speaks.
+    fn endpoint(fault: Option<Fault>) -> Arc<Endpoint> {
+        let mut state = State::for_tests(fault.into_iter().collect::<Faults>());
+        let host = Arc::new(Host::Mute);
+        state.hosts.insert("i-0e1c0000000000002".to_owned(), host);
+        let entry = state.fleet.endpoints[0].clone();
+        Arc::new(Endpoint::new(entry, Arc::new(state)))
+    }
+
+    async fn open(endpoint: &Arc<Endpoint>, address: &str) -> Result<Client, Error> {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let serving = Arc::clone(endpoint);
+        tokio::spawn(async move { serving.serve(far).await });
+        let query = format!(
+            "instanceConnectEndpointId={}&remotePort=22&privateIpAddress={address}",
+            endpoint.entry.id
+        );
+        let query = presign(&endpoint.state.access_key, "localhost:443", &query);
+        let url = format!("wss://localhost:443/openTunnel?{query}");
+        client_async(url, near).await.map(|(client, _)| client)
+    }
+
+    async fn close_code(client: &mut Client) -> CloseCode {
+        loop {
+            if let Message::Close(frame) = client.next().await.unwrap().unwrap() {
+                return frame.unwrap().code;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn twenty_tunnels_and_no_more() {
+        let endpoint = endpoint(None);
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            clients.push(open(&endpoint, "10.0.1.20").await.unwrap());
+        }
+        let Err(Error::Http(refused)) = open(&endpoint, "10.0.1.20").await else {
+            panic!("not refused");
+        };
+        assert_eq!(refused.status(), 429);
+        assert!(refused.headers().contains_key("x-amzn-requestid"));
+        clients[0].close(None).await.unwrap();
+        while clients[0].next().await.is_some() {}
+        while open(&endpoint, "10.0.1.20").await.is_err() {}
+    }
+
+    #[tokio::test]
+    async fn a_target_that_refuses_and_a_text_frame() {
+        let endpoint = endpoint(None);
+        let mut client = open(&endpoint, "10.0.1.60").await.unwrap();
+        assert_eq!(close_code(&mut client).await, CloseCode::Error);
+        let mut client = open(&endpoint, "10.0.1.20").await.unwrap();
+        client.send(Message::text("hello")).await.unwrap();
+        assert_eq!(close_code(&mut client).await, CloseCode::Unsupported);
+    }
+
+    #[tokio::test]
+    async fn iam_and_expired_credentials_refuse_the_upgrade() {
+        for fault in [
+            "deny=ec2-instance-connect:OpenTunnel",
+            "expired-credentials",
+        ] {
+            let endpoint = endpoint(Some(fault.parse().unwrap()));
+            let Err(Error::Http(refused)) = open(&endpoint, "10.0.1.20").await else {
+                panic!("not refused");
+            };
+            assert_eq!(refused.status(), 403, "{fault}");
+        }
+    }
+}

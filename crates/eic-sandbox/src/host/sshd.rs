@@ -160,11 +160,13 @@ impl Sshd {
         command.arg("-i").kill_on_drop(true).stderr(log);
         platform::attach(&mut command, theirs)?;
         let mut sshd = command.spawn()?;
+        let mut family = platform::Family::of(sshd.id());
         // The command holds sshd's end of the connection, which must be sshd's alone.
         drop(command);
         copy_bidirectional(stream, &mut ours).await?;
         drop(ours);
         sshd.wait().await?;
+        family.release();
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::{env, io};
 
 use portable_pty::CommandBuilder;
 use russh::Sig;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Command;
 
 use super::process::{Exit, Program};
@@ -111,6 +111,50 @@ impl Drop for Group {
         self.signal(&Sig::HUP);
         self.signal(&Sig::KILL);
     }
+}
+
+/// A process and all that descend from it. Dropping it before its release ends them.
+///
+/// An sshd that is killed leaves a command without terminal alone, in a session of its own.
+#[derive(Debug)]
+pub(super) struct Family(Option<Pid>);
+
+impl Family {
+    /// The family that a process has begun.
+    pub(super) fn of(ancestor: Option<u32>) -> Self {
+        Self(ancestor.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
+    }
+
+    /// Lets it live on.
+    pub(super) fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        let Some(ancestor) = self.0 else { return };
+        let parents = parents();
+        let mut family = vec![ancestor];
+        while let Some(member) = family.pop() {
+            let children = parents.iter().filter(|(_, parent)| *parent == member);
+            family.extend(children.map(|(child, _)| *child));
+            let _ = kill_process(member, Signal::KILL);
+        }
+    }
+}
+
+/// All processes and their parents, where the system tells as Linux does (proc(5)).
+fn parents() -> Vec<(Pid, Pid)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let read = |entry: fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // A name in parentheses, which may contain anything, then the state and the parent.
+        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
+        Some((Pid::from_raw(id)?, Pid::from_raw(parent.parse().ok()?)?))
+    };
+    entries.filter_map(read).collect()
 }
 
 /// The signals that RFC 4254 section 6.10 names.

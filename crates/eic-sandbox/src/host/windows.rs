@@ -37,12 +37,20 @@ pub(super) fn terminal_command(program: &Program, term: &str) -> CommandBuilder 
 
 /// How a process ended, in RFC 4254's terms.
 pub(super) fn exit(status: ExitStatus) -> Exit {
-    Exit::Status(status.code().unwrap_or(255).cast_unsigned())
+    code(status.code().unwrap_or(255).cast_unsigned())
 }
 
 /// How a program in a terminal ended.
 pub(super) fn wait(mut child: Box<dyn portable_pty::Child>) -> io::Result<Exit> {
-    Ok(Exit::Status(child.wait()?.exit_code()))
+    Ok(code(child.wait()?.exit_code()))
+}
+
+/// The one code that stands for a signal is STATUS_CONTROL_C_EXIT.
+fn code(code: u32) -> Exit {
+    match code {
+        0xC000_013A => Exit::Signal(Sig::INT),
+        code => Exit::Status(code),
+    }
 }
 
 /// Windows has no process groups of Unix's kind, and no signals.
@@ -57,6 +65,20 @@ impl Group {
 
     /// Nothing.
     pub(super) fn signal(&self, _signal: &Sig) {}
+
+    /// Nothing.
+    pub(super) fn release(&mut self) {}
+}
+
+/// There is no sshd of which processes could descend.
+#[derive(Debug)]
+pub(super) struct Family;
+
+impl Family {
+    /// Nothing.
+    pub(super) fn of(_ancestor: Option<u32>) -> Self {
+        Self
+    }
 
     /// Nothing.
     pub(super) fn release(&mut self) {}
