@@ -90,6 +90,7 @@ async fn answer(state: &State, request: Request<Incoming>) -> io::Result<Respons
         }
         None => ec2::answer(state, &call),
     };
+    tracing::debug!(id, status = reply.status, "API call answered");
     Ok(respond(reply, &id))
 }
 

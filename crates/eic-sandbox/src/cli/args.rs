@@ -22,7 +22,9 @@ Examples:
   eic-sandbox run --rtt 80ms --fault throttle=2 -- eic-term exec db-1 -- uname -a
   eic-sandbox run --sshd -- bash
   eic-sandbox demo
-  eic-sandbox fleet > fleet.toml";
+  eic-sandbox fleet > fleet.toml
+
+EIC_SANDBOX_LOG=debug shows what the region does.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -9,6 +9,7 @@ mod run;
 mod serve;
 mod ui;
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,10 +18,13 @@ use eic_sandbox::{Config, Fleet, Region};
 
 use args::{Args, Command, RegionArgs};
 use report::Failure;
+use tracing_subscriber::EnvFilter;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let args = Args::parse();
+    log();
+    let result = match args.command {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::Serve(args) => serve::serve(&args),
@@ -36,6 +40,18 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Logs to the standard error what `EIC_SANDBOX_LOG` asks for, e.g. `debug`; warnings unless
+/// it is set.
+fn log() {
+    let filter = EnvFilter::try_from_env("EIC_SANDBOX_LOG");
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("eic_sandbox=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
 }
 
 fn start(args: &RegionArgs) -> Result<Region, Failure> {
