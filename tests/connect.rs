@@ -1,12 +1,6 @@
 //! An interactive shell, through a real pseudo-terminal.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! The library's examples, built without default features and run against the sandbox.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! Every failure ends within its limit, with its own message, hint and exit code.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 mod support;
 

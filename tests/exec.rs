@@ -1,12 +1,6 @@
 //! `exec` against a real OpenSSH server, direct and through the endpoint.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! `tunnel`: an endpoint's tunnel on stdio and on a local port.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 mod support;
 

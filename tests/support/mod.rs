@@ -1,11 +1,6 @@
 //! What every end-to-end test needs: a region, the real binary, and peers that may be missing.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -15,9 +10,39 @@ use std::time::{Duration, Instant};
 
 use eic_sandbox::{Config, Region};
 
-/// The binary under test; `EIC_TERM_BIN` names another, such as one that runs under an emulator.
+#[cfg(unix)]
+mod wine;
+
+/// The binary under test; `EIC_TERM_BIN` names another. One for Windows is run by Wine.
 pub(crate) fn binary() -> String {
+    #[cfg(unix)]
+    if let Some(program) = wine::program() {
+        return wine::launcher(&program).display().to_string();
+    }
     std::env::var("EIC_TERM_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eic-term").to_owned())
+}
+
+/// A helper program that stands beside the binary under Wine.
+#[cfg(unix)]
+pub(crate) fn beside(name: &str) -> Option<String> {
+    let helper = wine::program()?.with_file_name(name);
+    Some(wine::launcher(&helper).display().to_string())
+}
+
+/// Whether the binary under test is run by Wine.
+pub(crate) fn under_wine() -> bool {
+    #[cfg(unix)]
+    return wine::program().is_some();
+    #[cfg(not(unix))]
+    false
+}
+
+/// Whether to leave a test out because of what Wine itself cannot do, which is said.
+pub(crate) fn left_out_under_wine(reason: &str) -> bool {
+    if under_wine() {
+        println!("LEFT OUT under Wine: {reason}");
+    }
+    under_wine()
 }
 
 /// A region, gone when dropped.

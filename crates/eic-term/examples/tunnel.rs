@@ -1,12 +1,6 @@
 //! Opens an endpoint's tunnel for another protocol than SSH and shows what the instance says first:
 //! `tunnel TARGET [22|3389]`.
-#![allow(
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    clippy::field_reassign_with_default,
-    reason = "an example"
-)]
+#![allow(clippy::restriction, reason = "an example")]
 
 use eic_auth::{Api, ApiConfig};
 use eic_term::{Connector, HostKeyPolicy};

@@ -25,6 +25,7 @@ Exit status: the remote command's; 255 for a failure of our own; 2 for wrong usa
 /// Log in to EC2 instances, with EC2 Instance Connect built in
 #[derive(Debug, Parser)]
 #[command(name = "eic-term", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(override_usage = "eic-term [OPTIONS] TARGET\n       eic-term [OPTIONS] COMMAND …")]
 #[command(subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
