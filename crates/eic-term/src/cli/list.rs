@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use eic_auth::{Addresses, Endpoint, EndpointQuery, Instance, InstanceState, choose_endpoint};
 use eic_term::{ConnectionType, Route, choose_route, terminal, visible};
 use serde::Serialize;
@@ -109,7 +109,7 @@ fn reach(
     }
     match choose_route(wanted, &instance.addresses, None) {
         None => (None, None, "no address".to_owned()),
-        Some(Route::Direct(address)) => (Some("direct"), None, format!("direct to {address}")),
+        Some(Route::Direct(_)) => (Some("direct"), None, "directly".to_owned()),
         Some(Route::Endpoint(_)) => match endpoints {
             Err(error) => (Some("eice"), None, format!("endpoint unknown: {error}")),
             Ok(endpoints) => through(instance, endpoints),
@@ -127,7 +127,7 @@ fn through(
         Some(endpoint) => (
             Some("eice"),
             Some(endpoint.id.clone()),
-            format!("through {}", endpoint.id),
+            "through an endpoint".to_owned(),
         ),
         None => (None, None, "no endpoint in its VPC".to_owned()),
     }
@@ -146,6 +146,10 @@ fn table(rows: &[Row]) -> String {
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
+    }
+    // Where room is scarce the last column wraps: the others are there to be copied.
+    for column in table.column_iter_mut().take(5) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     let lines: Vec<_> = table
         .lines()
