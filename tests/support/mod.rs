@@ -22,11 +22,16 @@ pub(crate) fn binary() -> String {
     std::env::var("EIC_TERM_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eic-term").to_owned())
 }
 
-/// A helper program that stands beside the binary under Wine.
-#[cfg(unix)]
-pub(crate) fn beside(name: &str) -> Option<String> {
-    let helper = wine::program()?.with_file_name(name);
-    Some(wine::launcher(&helper).display().to_string())
+/// The words that run the binary in a console: under Wine by a helper, see `windows/console-modes.c`.
+pub(crate) fn in_console() -> Vec<String> {
+    #[cfg(unix)]
+    if let Some(program) = wine::program() {
+        let helper = wine::launcher(&program.with_file_name("console-modes.exe"));
+        return [helper, program]
+            .map(|path| path.display().to_string())
+            .to_vec();
+    }
+    vec![binary()]
 }
 
 /// Whether the binary under test is run by Wine.

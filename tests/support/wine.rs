@@ -36,7 +36,10 @@ fn script(program: &Path) -> String {
     let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine");
     [
         "#!/bin/sh".to_owned(),
-        format!("export WINEPREFIX=\"${{WINEPREFIX:-{}}}\"", prefix.display()),
+        format!(
+            "export WINEPREFIX=\"${{WINEPREFIX:-{}}}\"",
+            prefix.display()
+        ),
         // Neither its own messages nor a look for a display.
         "export WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='".to_owned(),
         // Arguments are taken for the locale's text.

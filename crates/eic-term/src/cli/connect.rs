@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use eic_auth::Target;
-use eic_term::terminal::{self, RawTerminal, Resizes, Terminations};
-use eic_term::{Child, ChildOutput, ChildStdin, Command, Pty, Session};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use eic_term::terminal::{self, Console, Keyboard, Terminations};
+use eic_term::{Child, ChildStdin, Command, Pty, Session};
+use tokio::io::AsyncWriteExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::args::{Common, Connect};
@@ -18,6 +18,8 @@ use super::ui::Ui;
 
 /// The terminal's type where `TERM` does not say.
 const TERM: &str = "xterm-256color";
+/// What to do where the terminal has no raw mode.
+const OTHER_TERMINALS: &str = "Windows Terminal or another console of Windows 10 or later; in mintty, `MSYS=enable_pcon` before it starts";
 
 pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = log_in(common, &args.target, ui).await?;
@@ -55,10 +57,7 @@ pub(crate) async fn interact(
         .spawn()
         .await?;
     ui.timeline(session.timeline());
-    let end = {
-        let _raw = enter_raw()?;
-        attach(child).await?
-    };
+    let end = attach(child, open_console()?).await?;
     Ok(match end {
         End::Exited(status) => streams::exit_code(&status, ui),
         End::Disconnected => {
@@ -69,14 +68,16 @@ pub(crate) async fn interact(
     })
 }
 
-/// A pseudo-terminal can be asked for (`exec -t`) where we have no terminal ourselves.
-fn enter_raw() -> Result<Option<RawTerminal>, Failure> {
-    if !io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    let raw = RawTerminal::enter();
-    raw.map(Some)
-        .map_err(|source| Failure::new("cannot switch the terminal to raw mode", source))
+fn open_console() -> Result<Console, Failure> {
+    Console::open().map_err(|source| {
+        let unsupported = source.kind() == io::ErrorKind::Unsupported;
+        let failure = Failure::new("cannot switch the terminal to raw mode", source);
+        if unsupported {
+            failure.advised(OTHER_TERMINALS)
+        } else {
+            failure
+        }
+    })
 }
 
 /// How an interactive session ends.
@@ -86,14 +87,20 @@ enum End {
     Terminated(u8),
 }
 
-async fn attach(mut child: Child) -> Result<End, Failure> {
+/// Joins the console to the child until either ends; the console's mode is restored then.
+async fn attach(mut child: Child, console: Console) -> Result<End, Failure> {
     let failed = |source| Failure::new("cannot listen for signals", source);
-    let mut resizes = Resizes::listen().map_err(failed)?;
     let mut terminations = Terminations::listen().map_err(failed)?;
+    let Console {
+        keyboard,
+        screen,
+        mut resizes,
+        raw: _raw,
+    } = console;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let mut keys = AbortOnDropHandle::new(tokio::spawn(send_keys(stdin)));
+    let mut keys = AbortOnDropHandle::new(tokio::spawn(send_keys(keyboard, stdin)));
     let mut typing = true;
-    let mut screen = AbortOnDropHandle::new(tokio::spawn(show(stdout)));
+    let mut shown = AbortOnDropHandle::new(tokio::spawn(streams::show(stdout, screen)));
     let mut showing = true;
     loop {
         tokio::select! {
@@ -101,7 +108,7 @@ async fn attach(mut child: Child) -> Result<End, Failure> {
                 Ok(Escaped::Disconnect) => return Ok(End::Disconnected),
                 _ => typing = false,
             },
-            _ = &mut screen, if showing => showing = false,
+            _ = &mut shown, if showing => showing = false,
             size = resizes.next() => child.resize(size).await?,
             signal = terminations.next() => return Ok(End::Terminated(signal)),
             status = child.wait(), if !showing => return Ok(End::Exited(status?)),
@@ -114,15 +121,13 @@ enum Escaped {
     EndOfInput,
 }
 
-async fn send_keys(stdin: Option<ChildStdin>) -> Escaped {
+async fn send_keys(mut keyboard: Keyboard, stdin: Option<ChildStdin>) -> Escaped {
     let Some(mut stdin) = stdin else {
         return Escaped::EndOfInput;
     };
     let mut escapes = Escapes::default();
-    let mut typed = vec![0; 64 << 10];
-    let mut terminal = tokio::io::stdin();
-    while let Ok(count @ 1..) = terminal.read(&mut typed).await {
-        let (keys, escape) = escapes.filter(typed.get(..count).unwrap_or_default());
+    while let Some(typed) = keyboard.next().await {
+        let (keys, escape) = escapes.filter(&typed);
         if stdin.write_all(&keys).await.is_err() {
             break;
         }
@@ -132,12 +137,4 @@ async fn send_keys(stdin: Option<ChildStdin>) -> Escaped {
     }
     stdin.shutdown().await.ok();
     Escaped::EndOfInput
-}
-
-async fn show(stdout: Option<ChildOutput>) {
-    if let Some(mut stdout) = stdout {
-        let mut screen = tokio::io::stdout();
-        copy(&mut stdout, &mut screen).await.ok();
-        screen.flush().await.ok();
-    }
 }

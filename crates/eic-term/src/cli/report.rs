@@ -39,6 +39,14 @@ impl Failure {
         Self::of(what.into(), causes, None)
     }
 
+    /// The same with a line on what to do.
+    pub(crate) fn advised(self, advice: &str) -> Self {
+        Self {
+            advice: Some(advice.to_owned()),
+            ..self
+        }
+    }
+
     /// A stream's failure, which may be the tunnel's own.
     pub(crate) fn io(what: &str, source: io::Error) -> Self {
         let tunnel = source.get_ref().and_then(|inner| inner.downcast_ref());

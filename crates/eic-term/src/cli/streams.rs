@@ -3,8 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use eic_term::terminal::Screen;
 use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible};
-use tokio::io::{AsyncWrite, AsyncWriteExt, copy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{FAILED, Failure};
@@ -12,14 +13,16 @@ use super::ui::Ui;
 
 /// What a shell reports for a process that wrote to a closed pipe: 128 + SIGPIPE.
 const BROKEN_PIPE: u8 = 141;
+/// How much output is shown at once, in bytes.
+const BUFFER: usize = 64 << 10;
 
 /// Copies all three streams until the command has ended and its output is written.
 pub(crate) async fn join(mut child: Child, no_stdin: bool, ui: &Ui) -> Result<ExitCode, Failure> {
     let stdin = child.stdin.take().filter(|_| !no_stdin);
     // Input is abandoned, not awaited, once the command has ended.
     let _input = stdin.map(|stdin| AbortOnDropHandle::new(tokio::spawn(send(stdin))));
-    let stdout = write_out(child.stdout.take(), tokio::io::stdout());
-    let stderr = write_out(child.stderr.take(), tokio::io::stderr());
+    let stdout = show(child.stdout.take(), Screen::stdout());
+    let stderr = show(child.stderr.take(), Screen::stderr());
     match tokio::try_join!(stdout, stderr) {
         Ok(_) => Ok(exit_code(&child.wait().await?, ui)),
         // As SIGPIPE would, a closed output ends the command.
@@ -37,11 +40,16 @@ async fn send(mut stdin: ChildStdin) {
     stdin.shutdown().await.ok();
 }
 
-async fn write_out(from: Option<ChildOutput>, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-    if let Some(mut from) = from {
-        copy(&mut from, &mut to).await?;
+/// Shows output until its end.
+pub(crate) async fn show(from: Option<ChildOutput>, mut on: Screen) -> io::Result<()> {
+    let Some(mut from) = from else {
+        return Ok(());
+    };
+    let mut output = vec![0; BUFFER];
+    while let count @ 1.. = from.read(&mut output).await? {
+        on.show(output.get(..count).unwrap_or_default()).await?;
     }
-    to.flush().await
+    Ok(())
 }
 
 /// Passes the remote status on; 255 for a death by signal, as ssh(1) does.

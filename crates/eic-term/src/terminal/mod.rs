@@ -1,5 +1,12 @@
-//! The local terminal: raw mode, size, resizes.
+//! The local terminal: keys, screen, size, resizes.
+//!
+//! [`Console::open`] puts it into raw mode for an interactive session. All of it is bytes as a VT terminal
+//! sends and takes them, on every platform.
 
+#[cfg(any(windows, test))]
+mod encoding;
+#[cfg(any(windows, test))]
+mod keys;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod platform;
@@ -11,53 +18,36 @@ use std::io;
 
 use crate::pty::WindowSize;
 
-pub use platform::{Resizes, Terminations};
+pub use platform::{Keyboard, RawTerminal, Resizes, Screen, Terminations};
 
-/// The terminal in raw mode; dropping it restores the mode it had before, a panic's unwinding included.
+/// What an interactive session needs of the local side.
 #[derive(Debug)]
-pub struct RawTerminal(());
-
-impl RawTerminal {
-    /// Switches the terminal of this process to raw mode.
-    ///
-    /// # Errors
-    /// The system's, where there is no terminal.
-    pub fn enter() -> io::Result<Self> {
-        crossterm::terminal::enable_raw_mode()?;
-        Ok(Self(()))
-    }
+pub struct Console {
+    /// What is typed.
+    pub keyboard: Keyboard,
+    /// What is shown.
+    pub screen: Screen,
+    /// The terminal's resizes.
+    pub resizes: Resizes,
+    /// Keeps the terminal in raw mode; `None` where standard input is no terminal.
+    pub raw: Option<RawTerminal>,
 }
 
-impl Drop for RawTerminal {
-    fn drop(&mut self) {
-        // Nothing is left to do where the terminal is gone.
-        crossterm::terminal::disable_raw_mode().ok();
+impl Console {
+    /// Opens standard input and output, in raw mode where standard input is a terminal.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where the terminal cannot do it, as old Windows consoles and mintty's
+    /// pipes cannot; else the system's.
+    pub fn open() -> io::Result<Self> {
+        platform::open()
     }
 }
 
 /// Returns the terminal's size; 80 by 24 where it is unknown.
 #[must_use]
 pub fn size() -> WindowSize {
-    if let Ok(size) = crossterm::terminal::window_size()
-        && size.columns > 0
-        && size.rows > 0
-    {
-        return WindowSize {
-            columns: size.columns,
-            rows: size.rows,
-            width: size.width,
-            height: size.height,
-        };
-    }
-    cells().unwrap_or_default()
-}
-
-fn cells() -> Option<WindowSize> {
-    let (columns, rows) = crossterm::terminal::size().ok()?;
-    (columns > 0 && rows > 0).then_some(WindowSize {
-        columns,
-        rows,
-        width: 0,
-        height: 0,
-    })
+    platform::size()
+        .filter(|size| size.columns > 0 && size.rows > 0)
+        .unwrap_or_default()
 }

@@ -1,24 +1,120 @@
-//! Unix: resizes and ends arrive as signals.
+//! Unix: the terminal is a byte stream already; resizes and ends arrive as signals.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::Console;
 use crate::pty::WindowSize;
 
-/// The terminal's resizes.
+/// How much is read at once, in bytes.
+const BUFFER: usize = 64 << 10;
+
+pub(super) fn open() -> io::Result<Console> {
+    // Raw mode comes last: what fails before it leaves nothing to restore.
+    Ok(Console {
+        keyboard: Keyboard(tokio::io::stdin()),
+        screen: Screen::stdout(),
+        resizes: Resizes(signal(SignalKind::window_change())?),
+        raw: if io::stdin().is_terminal() {
+            Some(RawTerminal::enter()?)
+        } else {
+            None
+        },
+    })
+}
+
+pub(super) fn size() -> Option<WindowSize> {
+    if let Ok(size) = crossterm::terminal::window_size()
+        && size.columns > 0
+    {
+        return Some(WindowSize {
+            columns: size.columns,
+            rows: size.rows,
+            width: size.width,
+            height: size.height,
+        });
+    }
+    let (columns, rows) = crossterm::terminal::size().ok()?;
+    Some(WindowSize {
+        columns,
+        rows,
+        width: 0,
+        height: 0,
+    })
+}
+
+/// The terminal in raw mode; dropping it restores the mode it had before, a panic's unwinding included.
+#[derive(Debug)]
+pub struct RawTerminal(());
+
+impl RawTerminal {
+    fn enter() -> io::Result<Self> {
+        crossterm::terminal::enable_raw_mode()?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        // Nothing is left to do where the terminal is gone.
+        crossterm::terminal::disable_raw_mode().ok();
+    }
+}
+
+/// What is typed.
+#[derive(Debug)]
+pub struct Keyboard(Stdin);
+
+impl Keyboard {
+    /// Waits for what is typed next; `None` at the end of input.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        let mut typed = Vec::with_capacity(BUFFER);
+        match self.0.read_buf(&mut typed).await {
+            Ok(1..) => Some(typed),
+            Ok(0) | Err(_) => None,
+        }
+    }
+}
+
+/// Standard output or standard error.
+pub struct Screen(Box<dyn AsyncWrite + Send + Unpin>);
+
+impl Screen {
+    /// Returns standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self(Box::new(tokio::io::stdout()))
+    }
+
+    /// Returns standard error.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self(Box::new(tokio::io::stderr()))
+    }
+
+    /// Shows bytes, and returns when they are with the terminal.
+    ///
+    /// # Errors
+    /// The system's, such as [`io::ErrorKind::BrokenPipe`].
+    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
+        self.0.flush().await
+    }
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Screen")
+    }
+}
+
+/// The terminal's resizes: `SIGWINCH`.
 #[derive(Debug)]
 pub struct Resizes(Signal);
 
 impl Resizes {
-    /// Starts listening for `SIGWINCH`.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn listen() -> io::Result<Self> {
-        signal(SignalKind::window_change()).map(Self)
-    }
-
     /// Waits for the next resize; several that came meanwhile are one.
     pub async fn next(&mut self) -> WindowSize {
         if self.0.recv().await.is_none() {

@@ -1,74 +1,523 @@
-//! Windows: the console is asked for its size; ends arrive as console control events.
+//! Windows: the console's records become bytes, and the bytes of a VT terminal are shown as they are.
+//!
+//! Text passes as UTF-16, so that the console's code pages play no part. Keys are read as records, not
+//! as a stream: the records carry the bytes of VT sequences one by one, wake us when the window is resized,
+//! and can be waited for together with the end of the session.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::os::windows::io::{AsHandle, OwnedHandle};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::signal::windows::{CtrlBreak, CtrlClose, ctrl_break, ctrl_close};
-use tokio::time::{Interval, interval};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
+use tokio::signal::windows::{
+    self as signal, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown,
+};
+use tokio::sync::{mpsc, watch};
+use windows_sys::Win32::Foundation::ERROR_PIPE_NOT_CONNECTED;
+use windows_sys::Win32::System::Console::{
+    DISABLE_NEWLINE_AUTO_RETURN, ENABLE_ECHO_INPUT, ENABLE_LINE_INPUT, ENABLE_PROCESSED_INPUT,
+    ENABLE_PROCESSED_OUTPUT, ENABLE_VIRTUAL_TERMINAL_INPUT, ENABLE_VIRTUAL_TERMINAL_PROCESSING,
+    ENABLE_WINDOW_INPUT,
+};
 
+use super::Console;
+use super::encoding::{Utf8, Utf16};
+use super::keys::Key;
 use crate::pty::WindowSize;
 
-const LOOK: Duration = Duration::from_millis(200);
-/// What a shell reports for a process that Ctrl-C or a closed window ended, less 128.
-const INTERRUPTED: u8 = 2;
+/// How much is read at once from a pipe, in bytes.
+const BUFFER: usize = 64 << 10;
+/// How many reads of keys wait in memory for the network.
+const READS: usize = 16;
+/// How long to wait for the network to take keys before looking again whether the session has ended.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// The terminal's resizes.
-#[derive(Debug)]
-pub struct Resizes {
-    clock: Interval,
-    last: WindowSize,
+/// The numbers of the signals that console events stand for, for the exit code.
+const HANG_UP: u8 = 1;
+const INTERRUPT: u8 = 2;
+const TERMINATE: u8 = 15;
+
+pub(super) fn open() -> io::Result<Console> {
+    let (resized, sizes) = watch::channel(super::size());
+    let (keyboard, raw) = if io::stdin().is_terminal() {
+        let (typed, keys) = mpsc::channel(READS);
+        let raw = RawTerminal::enter(Events { typed, resized })?;
+        (Keyboard(Source::Console(keys)), Some(raw))
+    } else {
+        (Keyboard(Source::Pipe(tokio::io::stdin())), None)
+    };
+    Ok(Console {
+        keyboard,
+        screen: Screen::stdout(),
+        resizes: Resizes(sizes),
+        raw,
+    })
 }
 
-impl Resizes {
-    /// Starts watching the console's size.
-    ///
-    /// # Errors
-    /// None on this platform.
-    pub fn listen() -> io::Result<Self> {
+pub(super) fn size() -> Option<WindowSize> {
+    let (columns, rows) = system::window(io::stdout().as_handle())
+        .or_else(|| system::window(io::stderr().as_handle()))?;
+    Some(WindowSize {
+        columns,
+        rows,
+        width: 0,
+        height: 0,
+    })
+}
+
+/// The console in raw mode; dropping it restores the modes it had before, a panic's unwinding included.
+#[derive(Debug)]
+pub struct RawTerminal {
+    // Dropped in this order: nothing reads any more when the modes change back.
+    _reader: Reader,
+    _output: Option<Mode>,
+    _input: Mode,
+}
+
+impl RawTerminal {
+    fn enter(events: Events) -> io::Result<Self> {
+        let keys = io::stdin().as_handle().try_clone_to_owned()?;
+        let input = Mode::change(&io::stdin(), &[raw_input])?;
+        let output = if io::stdout().is_terminal() {
+            // The flag for newlines is younger than the one for sequences.
+            Some(Mode::change(&io::stdout(), &[raw_output, vt_output])?)
+        } else {
+            None
+        };
         Ok(Self {
-            clock: interval(LOOK),
-            last: super::size(),
+            _reader: Reader::start(keys, events)?,
+            _output: output,
+            _input: input,
         })
     }
+}
 
-    /// Waits for the next resize.
-    pub async fn next(&mut self) -> WindowSize {
-        loop {
-            self.clock.tick().await;
-            let size = super::size();
-            if size != self.last {
-                self.last = size;
-                return size;
+fn raw_input(mode: u32) -> u32 {
+    let cooked = ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT;
+    mode & !cooked | ENABLE_VIRTUAL_TERMINAL_INPUT | ENABLE_WINDOW_INPUT
+}
+
+fn vt_output(mode: u32) -> u32 {
+    mode | ENABLE_PROCESSED_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING
+}
+
+fn raw_output(mode: u32) -> u32 {
+    vt_output(mode) | DISABLE_NEWLINE_AUTO_RETURN
+}
+
+/// A console handle whose mode was changed; dropping it changes it back.
+#[derive(Debug)]
+struct Mode {
+    handle: OwnedHandle,
+    before: u32,
+}
+
+impl Mode {
+    /// Tries the changes in turn.
+    fn change(of: &impl AsHandle, changes: &[fn(u32) -> u32]) -> io::Result<Self> {
+        let handle = of.as_handle().try_clone_to_owned()?;
+        // mintty's terminals are pipes, which the standard library knows by their names.
+        let before = system::mode(&handle).ok_or_else(|| {
+            unsupported("this terminal is a pipe, as mintty's are, and no Windows console")
+        })?;
+        let changed = changes
+            .iter()
+            .any(|change| system::set_mode(&handle, change(before)));
+        if changed {
+            Ok(Self { handle, before })
+        } else {
+            Err(unsupported(
+                "this console knows no VT sequences, which Windows 10 version 1809 brought",
+            ))
+        }
+    }
+}
+
+impl Drop for Mode {
+    fn drop(&mut self) {
+        // Nothing is left to do where the console is gone.
+        system::set_mode(&self.handle, self.before);
+    }
+}
+
+fn unsupported(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
+/// Where the console's events go.
+#[derive(Debug)]
+struct Events {
+    typed: mpsc::Sender<Vec<u8>>,
+    resized: watch::Sender<WindowSize>,
+}
+
+/// The thread that reads the console; dropping it stops it.
+#[derive(Debug)]
+struct Reader {
+    stop: Arc<OwnedHandle>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    fn start(keys: OwnedHandle, events: Events) -> io::Result<Self> {
+        let stop = Arc::new(system::event()?);
+        let stopped = stop.clone();
+        let thread = thread::Builder::new()
+            .name("keyboard".to_owned())
+            .spawn(move || events.read(&keys, &stopped))?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if system::set(&self.stop)
+            && let Some(thread) = self.thread.take()
+        {
+            thread.join().ok();
+        }
+    }
+}
+
+impl Events {
+    fn read(&self, keys: &OwnedHandle, stop: &OwnedHandle) {
+        let mut decoder = Utf16::default();
+        while system::wait_for_input(keys, stop) {
+            let Ok(records) = system::read(keys) else {
+                return;
+            };
+            let typed = decoder.decode(records.into_iter().flat_map(Key::units));
+            // Any record is an occasion to look: the one for resizes says only when the buffer behind the
+            // window changes, and a classic console's window can change alone.
+            self.look_at_size();
+            if !typed.is_empty() && !self.send(typed, stop) {
+                return;
             }
         }
+    }
+
+    fn look_at_size(&self) {
+        let now = super::size();
+        self.resized
+            .send_if_modified(|last| std::mem::replace(last, now) != now);
+    }
+
+    /// Sends keys; returns false once the session has ended.
+    fn send(&self, mut typed: Vec<u8>, stop: &OwnedHandle) -> bool {
+        while let Err(mpsc::error::TrySendError::Full(back)) = self.typed.try_send(typed) {
+            if system::wait(stop, PAUSE) {
+                return false;
+            }
+            typed = back;
+        }
+        true
+    }
+}
+
+/// What is typed.
+#[derive(Debug)]
+pub struct Keyboard(Source);
+
+#[derive(Debug)]
+enum Source {
+    Console(mpsc::Receiver<Vec<u8>>),
+    Pipe(Stdin),
+}
+
+impl Keyboard {
+    /// Waits for what is typed next; `None` at the end of input.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        match &mut self.0 {
+            Source::Console(keys) => keys.recv().await,
+            Source::Pipe(pipe) => {
+                let mut typed = Vec::with_capacity(BUFFER);
+                match pipe.read_buf(&mut typed).await {
+                    Ok(1..) => Some(typed),
+                    Ok(0) | Err(_) => None,
+                }
+            }
+        }
+    }
+}
+
+/// Standard output or standard error.
+#[derive(Debug)]
+pub struct Screen(Sink);
+
+enum Sink {
+    Console(Arc<OwnedHandle>, Utf8),
+    Pipe(Box<dyn AsyncWrite + Send + Unpin>),
+}
+
+impl Screen {
+    /// Returns standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self(console(&io::stdout()).unwrap_or_else(|| Sink::Pipe(Box::new(tokio::io::stdout()))))
+    }
+
+    /// Returns standard error.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self(console(&io::stderr()).unwrap_or_else(|| Sink::Pipe(Box::new(tokio::io::stderr()))))
+    }
+
+    /// Shows bytes, and returns when they are with the console.
+    ///
+    /// # Errors
+    /// The system's, such as [`io::ErrorKind::BrokenPipe`].
+    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Sink::Console(console, decoder) => {
+                let (console, text) = (console.clone(), decoder.decode(bytes));
+                // A console whose text is being selected takes none meanwhile.
+                tokio::task::spawn_blocking(move || system::write(&console, &text)).await?
+            }
+            Sink::Pipe(pipe) => {
+                pipe.write_all(bytes).await.map_err(closed)?;
+                pipe.flush().await.map_err(closed)
+            }
+        }
+    }
+}
+
+/// A pipe that its reader has closed can be disconnected, which the standard library has no kind for.
+fn closed(error: io::Error) -> io::Error {
+    let disconnected = i32::try_from(ERROR_PIPE_NOT_CONNECTED).ok();
+    if error.raw_os_error() == disconnected {
+        return io::ErrorKind::BrokenPipe.into();
+    }
+    error
+}
+
+fn console(of: &impl AsHandle) -> Option<Sink> {
+    let handle = of.as_handle().try_clone_to_owned().ok()?;
+    system::mode(&handle)?;
+    Some(Sink::Console(Arc::new(handle), Utf8::default()))
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Console(..) => "Console",
+            Self::Pipe(_) => "Pipe",
+        })
+    }
+}
+
+/// The console's resizes.
+#[derive(Debug)]
+pub struct Resizes(watch::Receiver<WindowSize>);
+
+impl Resizes {
+    /// Waits for the next resize; several that came meanwhile are one.
+    pub async fn next(&mut self) -> WindowSize {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        *self.0.borrow_and_update()
     }
 }
 
 /// Requests from outside to end this process.
 #[derive(Debug)]
 pub struct Terminations {
-    closed: CtrlClose,
+    interrupted: CtrlC,
     broken: CtrlBreak,
+    closed: CtrlClose,
+    logged_off: CtrlLogoff,
+    shut_down: CtrlShutdown,
 }
 
 impl Terminations {
-    /// Starts listening for the closing of the window and for Ctrl-Break.
+    /// Starts listening for Ctrl-C, which raw mode leaves to the remote side, for Ctrl-Break, and for the
+    /// closing of the window, the end of the login and of the system. After the last three Windows
+    /// waits some seconds for the process to end by itself.
     ///
     /// # Errors
     /// The system's.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
-            closed: ctrl_close()?,
-            broken: ctrl_break()?,
+            interrupted: signal::ctrl_c()?,
+            broken: signal::ctrl_break()?,
+            closed: signal::ctrl_close()?,
+            logged_off: signal::ctrl_logoff()?,
+            shut_down: signal::ctrl_shutdown()?,
         })
     }
 
-    /// Waits for the next one and returns the signal number that it stands for.
+    /// Waits for the next one and returns the number of the signal that it stands for.
     pub async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.closed.recv() => {}
-            _ = self.broken.recv() => {}
+            _ = self.interrupted.recv() => INTERRUPT,
+            _ = self.broken.recv() => INTERRUPT,
+            _ = self.closed.recv() => HANG_UP,
+            _ = self.logged_off.recv() => HANG_UP,
+            _ = self.shut_down.recv() => TERMINATE,
         }
-        INTERRUPTED
+    }
+}
+
+/// The console functions that the standard library lacks.
+/// <https://learn.microsoft.com/windows/console/console-functions>
+mod system {
+    #![expect(unsafe_code, reason = "the system's console has no safe interface")]
+
+    use std::io;
+    use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+    use std::ptr::null;
+    use std::time::Duration;
+
+    use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0};
+    use windows_sys::Win32::System::Console::{
+        CONSOLE_SCREEN_BUFFER_INFO, GetConsoleMode, GetConsoleScreenBufferInfo, INPUT_RECORD,
+        KEY_EVENT, LEFT_CTRL_PRESSED, RIGHT_CTRL_PRESSED, ReadConsoleInputW, SetConsoleMode,
+        WriteConsoleW,
+    };
+    use windows_sys::Win32::System::Threading::{
+        CreateEventW, INFINITE, SetEvent, WaitForMultipleObjects, WaitForSingleObject,
+    };
+
+    use super::Key;
+
+    /// How many records are read at once.
+    const RECORDS: usize = 128;
+    /// How many code units are written at once; old consoles take 64 KiB at most.
+    const UNITS: usize = 8 << 10;
+
+    fn raw(handle: &impl AsHandle) -> HANDLE {
+        handle.as_handle().as_raw_handle()
+    }
+
+    /// The mode of a console; `None` where the handle is no console.
+    pub(super) fn mode(of: &impl AsHandle) -> Option<u32> {
+        let mut mode = 0;
+        // SAFETY: the handle is open, and the pointer is to a live variable.
+        let known = unsafe { GetConsoleMode(raw(of), &raw mut mode) };
+        (known != 0).then_some(mode)
+    }
+
+    pub(super) fn set_mode(of: &impl AsHandle, mode: u32) -> bool {
+        // SAFETY: the handle is open.
+        unsafe { SetConsoleMode(raw(of), mode) != 0 }
+    }
+
+    /// Columns and rows of a console's window.
+    pub(super) fn window(of: impl AsHandle) -> Option<(u16, u16)> {
+        let mut info = CONSOLE_SCREEN_BUFFER_INFO::default();
+        // SAFETY: the handle is open, and the pointer is to a live variable.
+        let known = unsafe { GetConsoleScreenBufferInfo(raw(&of), &raw mut info) };
+        let window = info.srWindow;
+        let length = |from: i16, to: i16| u16::try_from(i32::from(to) - i32::from(from) + 1).ok();
+        let columns = length(window.Left, window.Right)?;
+        (known != 0).then_some((columns, length(window.Top, window.Bottom)?))
+    }
+
+    /// An event that stays set.
+    pub(super) fn event() -> io::Result<OwnedHandle> {
+        // SAFETY: null attributes and no name are allowed.
+        let handle = unsafe { CreateEventW(null(), 1, 0, null()) };
+        if handle.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the handle is new, and nobody else's.
+        Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
+    }
+
+    pub(super) fn set(event: &OwnedHandle) -> bool {
+        // SAFETY: the handle is open.
+        unsafe { SetEvent(raw(event)) != 0 }
+    }
+
+    /// Waits for an event; returns whether it is set.
+    pub(super) fn wait(event: &OwnedHandle, limit: Duration) -> bool {
+        let limit = u32::try_from(limit.as_millis()).unwrap_or(INFINITE);
+        // SAFETY: the handle is open.
+        unsafe { WaitForSingleObject(raw(event), limit) == WAIT_OBJECT_0 }
+    }
+
+    /// Waits until the console has records, or the event is set; returns whether it was the former.
+    pub(super) fn wait_for_input(console: &OwnedHandle, event: &OwnedHandle) -> bool {
+        // Of several that are ready the first counts: the end.
+        let handles = [raw(event), raw(console)];
+        // SAFETY: both handles are open, and the array is as long as said.
+        let ready = unsafe { WaitForMultipleObjects(2, handles.as_ptr(), 0, INFINITE) };
+        ready == WAIT_OBJECT_0 + 1
+    }
+
+    /// Reads the records that are there.
+    pub(super) fn read(console: &OwnedHandle) -> io::Result<Vec<Key>> {
+        let mut records = [INPUT_RECORD::default(); RECORDS];
+        let mut count = 0;
+        // SAFETY: the handle is open, and the buffer is as long as said.
+        let read = unsafe {
+            ReadConsoleInputW(
+                raw(console),
+                records.as_mut_ptr(),
+                RECORDS as u32,
+                &raw mut count,
+            )
+        };
+        if read == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(records
+            .iter()
+            .take(count as usize)
+            .filter_map(key)
+            .collect())
+    }
+
+    fn key(record: &INPUT_RECORD) -> Option<Key> {
+        if u32::from(record.EventType) != KEY_EVENT {
+            return None;
+        }
+        // SAFETY: the type says which member of the union it is.
+        let key = unsafe { record.Event.KeyEvent };
+        Some(Key {
+            down: key.bKeyDown != 0,
+            repeats: key.wRepeatCount,
+            code: key.wVirtualKeyCode,
+            // SAFETY: the wide function fills in the wide character.
+            unit: unsafe { key.uChar.UnicodeChar },
+            control: key.dwControlKeyState & (LEFT_CTRL_PRESSED | RIGHT_CTRL_PRESSED) != 0,
+        })
+    }
+
+    /// Writes all of the text.
+    pub(super) fn write(console: &OwnedHandle, mut text: &[u16]) -> io::Result<()> {
+        while !text.is_empty() {
+            let part = whole_characters(text);
+            let mut count = 0;
+            // SAFETY: the handle is open, and the buffer is as long as said.
+            let written = unsafe {
+                WriteConsoleW(
+                    raw(console),
+                    part.as_ptr(),
+                    part.len() as u32,
+                    &raw mut count,
+                    null(),
+                )
+            };
+            if written == 0 || count == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            text = text.get(count as usize..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// The start of the text, not cut between the halves of a surrogate pair.
+    fn whole_characters(text: &[u16]) -> &[u16] {
+        match text.get(..UNITS) {
+            Some([part @ .., 0xD800..=0xDBFF]) => part,
+            Some(part) => part,
+            None => text,
+        }
     }
 }
