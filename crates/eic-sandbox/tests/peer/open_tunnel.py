@@ -106,7 +106,9 @@ def main():
             send(stream, lock, 10, data)
         elif opcode == 8:
             code = struct.unpack(">H", data[:2])[0] if data else 1005
-            print(f"closed {code} {data[2:].decode()}", file=sys.stderr)
+            # The normal end is silent: whether `ssh` still reads our stderr by then is a matter of luck.
+            if code != 1000:
+                print(f"closed {code} {data[2:].decode()}", file=sys.stderr)
             os._exit(0 if code == 1000 else 1)
 
 
