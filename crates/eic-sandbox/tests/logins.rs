@@ -201,7 +201,7 @@ fn a_key_serves_one_user_of_one_instance_and_not_for_ever() {
         return;
     }
     for sshd in [false, true] {
-        let brief = std::time::Duration::from_secs(3);
+        let brief = std::time::Duration::from_secs(10);
         let region = Region::start(Config::default().sshd(sshd).key_life(brief)).unwrap();
         let (key, user, web) = (Key::generate(), current_user(), instance(&region, "web-1"));
         let login = |user: &str| {
@@ -226,7 +226,7 @@ fn late_keys_and_ignored_keys() {
     if !present(&["aws", "ssh", "ssh-keygen", "sshd"]) {
         return;
     }
-    let late = Fault::DelayedKey(std::time::Duration::from_secs(1));
+    let late = Fault::DelayedKey(std::time::Duration::from_secs(8));
     let cases = [
         (late.clone(), false, true),
         (late, true, true),
