@@ -29,32 +29,37 @@ BASE = "direct: ssh, key in place"
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench connect")
     parser.add_argument("--runs", type=int, help="runs of each program [default: 15 at 0 ms, 7 at 80 ms]")
+    parser.add_argument(
+        "--user",
+        default=getpass.getuser(),
+        help="OS user to log in as; the start of its shell counts for every program [default: you]",
+    )
     parser.add_argument("--inside", nargs=2, metavar=("FOLDER", "RUNS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
         folder, runs = args.inside
-        print(json.dumps(measure(Path(folder), int(runs))))
+        print(json.dumps(measure(Path(folder), int(runs), args.user)))
         return
-    results = {rtt: region(rtt, args.runs or runs) for rtt, runs in RUNS.items()}
+    results = {rtt: region(rtt, args.runs or runs, args.user) for rtt, runs in RUNS.items()}
     print(table(results))
     print(machine())
 
 
-def region(rtt, runs):
+def region(rtt, runs, user):
     """Starts a region with this round-trip time and measures in it: seconds by program."""
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder, "key")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         command = [binary("eic-sandbox"), "run", "--sshd", "--rtt", f"{rtt}ms"]
         command += ["--authorized-key", f"{key}.pub", "--"]
-        command += [sys.executable, __file__, "--inside", folder, str(runs)]
+        command += [sys.executable, __file__, "--inside", folder, str(runs), "--user", user]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
         return json.loads(output)
 
 
-def measure(folder, runs):
+def measure(folder, runs, user):
     """Runs every program in turn, after one round that does not count."""
-    commands = programs(folder)
+    commands = programs(folder, user)
     seconds = {name: [] for name in commands}
     for number in range(runs + 1):
         for name, command in commands.items():
@@ -64,14 +69,13 @@ def measure(folder, runs):
     return seconds
 
 
-def programs(folder):
+def programs(folder, user):
     """The command lines, by what the table calls them."""
     eic_term, address, port = binary("eic-term"), *address_of(WEB)
-    user = getpass.getuser()
     ssh = ["ssh", "-i", folder / "key", *ssh_options(folder)]
     proxy = ["-o", f"ProxyCommand='{eic_term}' tunnel %h"]
     commands = {
-        "direct: eic-term exec": [eic_term, "exec", WEB, "--", "true"],
+        "direct: eic-term exec": [eic_term, "exec", f"{user}@{WEB}", "--", "true"],
         BASE: [*ssh, "-p", port, f"{user}@{address}", "true"],
     }
     if mssh := shutil.which("mssh", path=peers()):
@@ -80,7 +84,7 @@ def programs(folder):
     else:
         print("mssh is not installed (scripts/test does that): it is left out", file=sys.stderr)
     through = ["--connection-type", "eice", "-p", "22"]
-    commands["endpoint: eic-term exec"] = [eic_term, "exec", *through, WEB, "--", "true"]
+    commands["endpoint: eic-term exec"] = [eic_term, "exec", *through, f"{user}@{WEB}", "--", "true"]
     commands["endpoint: ssh, key in place, over eic-term tunnel"] = [*ssh, *proxy, f"{user}@{WEB}", "true"]
     return commands
 
