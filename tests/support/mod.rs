@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use eic_sandbox::{Config, Region};
 
+pub(crate) mod terminal;
 #[cfg(unix)]
 mod wine;
 

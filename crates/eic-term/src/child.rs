@@ -18,6 +18,8 @@ use crate::session::Session;
 
 /// How much of each output stream waits in memory for its reader, in bytes.
 const BUFFER: usize = 4 << 20;
+/// The same with a terminal, where all of it is still shown after an interrupt.
+const TERMINAL_BUFFER: usize = 64 << 10;
 
 /// A started command.
 ///
@@ -41,10 +43,16 @@ impl Child {
         session: Session,
         reader: ChannelReadHalf,
         writer: ChannelWriteHalf<Msg>,
+        has_terminal: bool,
     ) -> (Self, Replies) {
         let writer = Arc::new(writer);
-        let (stdout, stdout_sink) = tokio::io::duplex(BUFFER);
-        let (stderr, stderr_sink) = tokio::io::duplex(BUFFER);
+        let buffer = if has_terminal {
+            TERMINAL_BUFFER
+        } else {
+            BUFFER
+        };
+        let (stdout, stdout_sink) = tokio::io::duplex(buffer);
+        let (stderr, stderr_sink) = tokio::io::duplex(buffer);
         let (open, dropped) = oneshot::channel();
         let sinks = Sinks::new(stdout_sink, stderr_sink);
         let (replies, ended) = pump::start(reader, writer.clone(), sinks, dropped);

@@ -77,7 +77,7 @@ impl Command {
         let peer = self.session.peer().clone();
         let _step = peer.timeline.begin(Step::Start);
         let (reader, writer) = self.session.open_channel().await?.split();
-        let (child, replies) = Child::new(self.session.clone(), reader, writer);
+        let (child, replies) = Child::new(self.session.clone(), reader, writer, self.pty.is_some());
         self.send_requests(child.writer())
             .await
             .map_err(|_| peer.lost())?;

@@ -9,7 +9,7 @@
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eic_auth::{Api, InstanceId, OsUser, Tunnel};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,6 +33,10 @@ const RETRIES: [Duration; 4] = [
     Duration::from_millis(1000),
     Duration::from_millis(1500),
 ];
+
+/// How long an endpoint keeps a tunnel open unless asked for less
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/eice-quotas.html>).
+const MAX_TUNNEL_DURATION: Duration = Duration::from_secs(3600);
 
 /// Any byte stream.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -61,6 +65,8 @@ pub struct ConnectOptions {
     pub limit: Duration,
     /// How often a silent server is asked for a sign of life; 15 s.
     pub keepalive: Option<Duration>,
+    /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
+    pub window: Option<u32>,
     /// An own key: nothing is pushed then.
     pub identity: Option<Identity>,
     /// Where the steps are recorded.
@@ -80,6 +86,7 @@ impl Default for ConnectOptions {
             port: 22,
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            window: None,
             identity: None,
             timeline: Timeline::new(),
             on_banner: None,
@@ -199,10 +206,19 @@ impl Connector {
     async fn handshake(&self, destination: &Destination) -> Result<Connection, Error> {
         let stream = self.open_stream(destination).await?;
         let options = &self.options;
+        let lifetime = options.max_tunnel_duration.unwrap_or(MAX_TUNNEL_DURATION);
+        let expires = match destination.via {
+            Via::Endpoint { .. } => Instant::now().checked_add(lifetime),
+            Via::Direct => None,
+        };
         let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
             .limit(options.limit)
             .keepalive(options.keepalive)
+            .expires(expires)
             .timeline(options.timeline.clone());
+        if let Some(bytes) = options.window {
+            builder = builder.window(bytes);
+        }
         if let Some(on_banner) = options.on_banner.clone() {
             builder = builder.on_banner(move |text| on_banner(text));
         }

@@ -82,11 +82,24 @@ pub enum Error {
     },
 
     /// The endpoint's tunnel ended on the way to the session or in the middle of it.
-    #[error("the tunnel to {peer} was lost")]
+    #[error("the tunnel to {peer} was lost after {}", words(*after))]
     Tunnel {
         /// The instance.
         peer: String,
+        /// How long the connection through it had lasted.
+        after: Duration,
         /// How it ended: closed by AWS with a reason, or cut off.
+        source: TunnelError,
+    },
+
+    /// The endpoint closed the tunnel when its time was up: an hour, or what was asked for. Connect again.
+    #[error("the tunnel to {peer} had reached its maximum duration, {}", words(*after))]
+    TunnelExpired {
+        /// The instance.
+        peer: String,
+        /// How long the connection through it had lasted.
+        after: Duration,
+        /// The endpoint's word on it.
         source: TunnelError,
     },
 
@@ -131,11 +144,41 @@ pub enum Error {
     },
 
     /// The connection ended before its work was done.
-    #[error("the connection to {peer} was lost")]
+    #[error("the connection to {peer} was lost after {}", words(*after))]
     Disconnected {
         /// The instance or address.
         peer: String,
+        /// How long it had lasted.
+        after: Duration,
         /// What ended it, where known.
         source: Option<Cause>,
     },
+}
+
+/// A duration as people say it, in its two largest units.
+fn words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) => format!("{:.1} s", duration.as_secs_f64()),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_in_words() {
+        for (millis, expected) in [
+            (1_234, "1.2 s"),
+            (59_000, "59.0 s"),
+            (61_000, "1 min 1 s"),
+            (3_600_000, "1 h 0 min"),
+            (90_000_000, "25 h 0 min"),
+        ] {
+            assert_eq!(words(Duration::from_millis(millis)), expected);
+        }
+    }
 }

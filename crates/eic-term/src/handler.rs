@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use eic_auth::TunnelError;
 use russh::Channel;
@@ -75,6 +76,13 @@ impl fmt::Display for ServerDisconnect {
 
 impl std::error::Error for ServerDisconnect {}
 
+/// The end of a connection whose other side has fallen silent.
+#[derive(Debug, thiserror::Error)]
+#[error("the host or the network gave no sign of life for {} s", patience.as_secs())]
+struct Silence {
+    patience: Duration,
+}
+
 /// What stops the session's task.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandlerError {
@@ -88,6 +96,8 @@ pub(crate) struct Handler {
     pub(crate) peer: String,
     pub(crate) policy: HostKeyPolicy,
     pub(crate) fate: Fate,
+    /// How long the server may be silent.
+    pub(crate) patience: Duration,
     pub(crate) on_banner: Option<OnBanner>,
 }
 
@@ -123,6 +133,10 @@ impl client::Handler for Handler {
             }
             // russh's word for an end that we asked for, or that came with nothing to say.
             DisconnectReason::Error(HandlerError::Ssh(russh::Error::Disconnect)) => {}
+            DisconnectReason::Error(HandlerError::Ssh(russh::Error::KeepaliveTimeout)) => {
+                let patience = self.patience;
+                self.fate.set(End::Other(Box::new(Silence { patience })));
+            }
             DisconnectReason::Error(HandlerError::Ssh(error)) => self.fate.set(end_of(error)),
             DisconnectReason::Error(error) => self.fate.set(End::Other(Box::new(error))),
         }

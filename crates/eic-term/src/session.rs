@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eic_auth::{OsUser, TunnelError};
 use russh::client::{self, AuthResult, Handle, Msg};
@@ -20,10 +20,16 @@ use crate::trust::{HostKey, HostKeyPolicy};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
+/// How many packets of a channel wait for its pump.
+const PACKETS: usize = 16;
+/// How many keepalives in a row may stay unanswered.
+const MISSES: u32 = 3;
 /// How long an unanswered packet of ours is waited for before one more carries the TCP
 /// acknowledgement that a server without TCP_NODELAY is waiting for.
 const NUDGE: Duration = Duration::from_millis(3);
 const MOST_NUDGES: u8 = 5;
+/// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
+const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// How a session is made. The host-key policy is the one thing that has no default.
 ///
@@ -41,6 +47,8 @@ pub struct SessionBuilder {
     policy: HostKeyPolicy,
     limit: Duration,
     keepalive: Option<Duration>,
+    window: u32,
+    expires: Option<Instant>,
     timeline: Timeline,
     on_banner: Option<OnBanner>,
 }
@@ -56,6 +64,8 @@ impl SessionBuilder {
             policy: policy.into(),
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            window: WINDOW,
+            expires: None,
             timeline: Timeline::new(),
             on_banner: None,
         }
@@ -73,6 +83,21 @@ impl SessionBuilder {
     #[must_use]
     pub fn keepalive(mut self, interval: Option<Duration>) -> Self {
         self.keepalive = interval;
+        self
+    }
+
+    /// Lets the server send this many bytes of a channel ahead of what we have taken from the stream; 4 MiB by
+    /// default. Less makes a long way slower, and an interrupt felt sooner.
+    #[must_use]
+    pub fn window(mut self, bytes: u32) -> Self {
+        self.window = bytes;
+        self
+    }
+
+    /// Notes when the stream will be cut, for [`Session::expires`].
+    #[must_use]
+    pub fn expires(mut self, at: Option<Instant>) -> Self {
+        self.expires = at;
         self
     }
 
@@ -100,11 +125,16 @@ impl SessionBuilder {
     {
         let _step = self.timeline.begin(Step::Handshake);
         let fate = Fate::default();
-        let config = config(self.policy.known_keys(&self.peer)?, self.keepalive);
+        let config = client::Config {
+            window_size: self.window,
+            keepalive_interval: self.keepalive,
+            ..config(&self.policy.known_keys(&self.peer)?)
+        };
         let handler = Handler {
             peer: self.peer.clone(),
             policy: self.policy,
             fate: fate.clone(),
+            patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
         };
         let connect = client::connect_stream(Arc::new(config), stream, handler);
@@ -113,6 +143,8 @@ impl SessionBuilder {
             name: self.peer,
             fate,
             limit: self.limit,
+            since: Instant::now(),
+            expires: self.expires,
             timeline: self.timeline,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
@@ -120,13 +152,13 @@ impl SessionBuilder {
     }
 }
 
-fn config(known: Vec<HostKey>, keepalive: Option<Duration>) -> client::Config {
+fn config(known: &[HostKey]) -> client::Config {
     client::Config {
-        window_size: WINDOW,
-        keepalive_interval: keepalive,
+        channel_buffer_size: PACKETS,
+        keepalive_max: MISSES as usize,
         nodelay: true,
         preferred: Preferred {
-            key: host_key_algorithms(&known).into(),
+            key: host_key_algorithms(known).into(),
             ..Preferred::DEFAULT
         },
         ..client::Config::default()
@@ -156,6 +188,9 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) fate: Fate,
     pub(crate) limit: Duration,
+    /// When the connection was made.
+    since: Instant,
+    expires: Option<Instant>,
     pub(crate) timeline: Timeline,
 }
 
@@ -186,13 +221,26 @@ impl Peer {
         };
         Error::Disconnected {
             peer: self.name.clone(),
+            after: self.since.elapsed(),
             source,
         }
     }
 
     fn tunnel_lost(&self, source: TunnelError) -> Error {
+        let (peer, after) = (self.name.clone(), self.since.elapsed());
+        if self
+            .expires
+            .is_some_and(|at| at <= Instant::now() + TOLERANCE)
+        {
+            return Error::TunnelExpired {
+                peer,
+                after,
+                source,
+            };
+        }
         Error::Tunnel {
-            peer: self.name.clone(),
+            peer,
+            after,
             source,
         }
     }
@@ -318,6 +366,21 @@ impl Session {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.handle.is_closed()
+    }
+
+    /// Returns when the stream below is going to be cut, where that is known: an endpoint's tunnel lives for an hour.
+    #[must_use]
+    pub fn expires(&self) -> Option<Instant> {
+        self.inner.peer.expires
+    }
+
+    /// Exchanges new keys with the server (RFC 4253 §9), when its turn comes.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`].
+    pub async fn rekey(&self) -> Result<(), Error> {
+        let asked = self.inner.handle.rekey_soon().await;
+        asked.map_err(|_| self.inner.peer.lost())
     }
 
     /// Returns the record of how this session came to be.

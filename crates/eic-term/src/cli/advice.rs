@@ -25,6 +25,7 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         ),
         Error::Timeout { step, .. } => on_timeout(*step),
         Error::Tunnel { source, .. } => on_tunnel(source),
+        Error::TunnelExpired { .. } => Some("connect again; endpoints keep a tunnel for an hour at most, `tmux` keeps what runs in it".to_owned()),
         Error::Handshake { .. } => Some("is it an SSH server? `-vv` shows the exchange".to_owned()),
         Error::HostKey(error) => on_host_key(error),
         Error::Login { pushed: true, user, .. } => Some(format!(

@@ -7,6 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use eic_auth::{OsUser, Target};
 use eic_term::ConnectionType;
 
+use super::escape::EscapeChar;
+
 const EXAMPLES: &str = "\
 Examples:
   eic-term web-1                              a shell on the instance named web-1, as ec2-user
@@ -30,6 +32,9 @@ Exit status: the remote command's; 255 for a failure of our own; 2 for wrong usa
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
+
+    #[command(flatten)]
+    pub(crate) interactive: Interactive,
 
     /// The instance to open a shell on, as `connect` does
     pub(crate) target: Option<Target>,
@@ -99,6 +104,11 @@ pub(crate) struct Common {
     #[arg(long, value_name = "SECONDS", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) connect_timeout: Option<u16>,
 
+    /// Seconds after which a silent host is asked for a sign of life; three misses end the session; 0 for
+    /// never [default: 15]
+    #[arg(long, value_name = "SECONDS", global = true)]
+    pub(crate) keepalive: Option<u16>,
+
     /// Configuration file [default: eic-term/config.toml in the platform's configuration folder]
     #[arg(
         long,
@@ -118,17 +128,108 @@ pub(crate) struct Common {
     pub(crate) quiet: bool,
 }
 
+/// Options of interactive sessions.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Interactive sessions")]
+pub(crate) struct Interactive {
+    /// Ask for a pseudo-terminal, for programs that need a screen; `connect` does where it has one
+    #[arg(short, long, action = ArgAction::Count, overrides_with = "no_tty")]
+    pub(crate) tty: u8,
+
+    /// Ask for none
+    #[arg(short = 'T', long, overrides_with = "tty")]
+    pub(crate) no_tty: bool,
+
+    /// Terminal type to tell the host, where it does not know yours [default: $TERM]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) term: Option<String>,
+
+    /// Key that begins an escape after a newline (~? lists them): a character, ^ and a letter, or `none`
+    /// [default: ~]
+    #[arg(short, long, value_name = "CHAR")]
+    pub(crate) escape_char: Option<EscapeChar>,
+
+    /// Record the output as asciicast v2, which asciinema plays
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Record what is typed too, passwords included
+    #[arg(long, requires = "record")]
+    pub(crate) record_input: bool,
+}
+
+impl Interactive {
+    /// Whether to ask for a pseudo-terminal, where `usual` says what is done unasked.
+    pub(crate) fn wants_pty(&self, usual: bool) -> bool {
+        self.tty > 0 || usual && !self.no_tty
+    }
+
+    /// Whether anything is set.
+    fn is_set(&self) -> bool {
+        let texts = self.term.is_some() || self.escape_char.is_some() || self.record.is_some();
+        texts || self.tty > 0 || self.no_tty
+    }
+
+    /// Takes what stood before the command's name for what stood after it.
+    fn or(self, before: Self) -> Self {
+        Self {
+            tty: self.tty + before.tty,
+            no_tty: self.no_tty || before.no_tty,
+            term: self.term.or(before.term),
+            escape_char: self.escape_char.or(before.escape_char),
+            record: self.record.or(before.record),
+            record_input: self.record_input || before.record_input,
+        }
+    }
+}
+
+impl Cli {
+    /// The command, the default one included, with the options that stood before its name.
+    ///
+    /// Returns the name of the missing thing, or of the option that the command does not take.
+    pub(crate) fn into_command(self) -> Result<(Common, Command), Misuse> {
+        let before = self.interactive;
+        let command = match (self.command, self.target) {
+            (Some(Command::Connect(args)), _) => Command::Connect(Connect {
+                interactive: args.interactive.or(before),
+                ..args
+            }),
+            (Some(Command::Exec(args)), _) => Command::Exec(Exec {
+                interactive: args.interactive.or(before),
+                ..args
+            }),
+            (Some(_), _) if before.is_set() => return Err(Misuse::NotInteractive),
+            (Some(other), _) => other,
+            (None, Some(target)) => Command::Connect(Connect {
+                interactive: before,
+                target,
+            }),
+            (None, None) => return Err(Misuse::NoTarget),
+        };
+        Ok((self.common, command))
+    }
+}
+
+/// What clap cannot see.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Misuse {
+    NoTarget,
+    NotInteractive,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) interactive: Interactive,
+
     /// The instance to open a shell on
     pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
-    /// Run the command in a pseudo-terminal, for programs that need a screen
-    #[arg(short, long)]
-    pub(crate) tty: bool,
+    #[command(flatten)]
+    pub(crate) interactive: Interactive,
 
     /// Give the command no input
     #[arg(short = 'n', long)]
@@ -212,14 +313,40 @@ mod tests {
     #[test]
     fn a_bare_target_is_connect_and_options_stand_anywhere() {
         let cli = Cli::parse_from(["eic-term", "--region", "eu-west-1", "ubuntu@web-1"]);
-        assert!(cli.command.is_none());
-        assert_eq!(cli.target.unwrap().to_string(), "ubuntu@web-1");
+        let Ok((_, Command::Connect(connect))) = cli.into_command() else {
+            panic!("not connect");
+        };
+        assert_eq!(connect.target.to_string(), "ubuntu@web-1");
         let cli = Cli::parse_from(["eic-term", "exec", "web-1", "-l", "admin", "--", "ls", "-l"]);
         assert_eq!(cli.common.login_name.unwrap().as_str(), "admin");
         let Some(Command::Exec(exec)) = cli.command else {
             panic!("not exec");
         };
         assert_eq!(exec.command, ["ls", "-l"]);
+    }
+
+    #[test]
+    fn interactive_options_stand_on_either_side_of_the_command() {
+        let parse = |line: &str| Cli::parse_from(line.split(' ')).into_command();
+        for line in [
+            "eic-term -t exec --term vt100 web-1 -- top",
+            "eic-term --term vt100 exec -t web-1 -- top",
+        ] {
+            let Ok((_, Command::Exec(exec))) = parse(line) else {
+                panic!("not exec: {line}");
+            };
+            assert!(exec.interactive.wants_pty(false), "{line}");
+            assert_eq!(exec.interactive.term.as_deref(), Some("vt100"), "{line}");
+        }
+        let Ok((_, Command::Connect(connect))) = parse("eic-term -T web-1") else {
+            panic!("not connect");
+        };
+        assert!(!connect.interactive.wants_pty(true));
+        assert_eq!(
+            parse("eic-term -t list").unwrap_err(),
+            Misuse::NotInteractive
+        );
+        assert_eq!(parse("eic-term -q").unwrap_err(), Misuse::NoTarget);
     }
 
     #[test]

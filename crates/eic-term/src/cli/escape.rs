@@ -1,15 +1,70 @@
-//! Escape keys: `~` after a newline speaks to us, not to the remote shell.
+//! Escape keys: `~` after a newline speaks to us, not to the remote shell (ssh(1), ESCAPE CHARACTERS).
+
+use std::str::FromStr;
 
 /// What an escape key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Escape {
     /// `~.`
     Disconnect,
+    /// `~^Z`
+    Suspend,
+    /// `~R`
+    Rekey,
+    /// `~?`
+    Help,
+}
+
+impl Escape {
+    const ALL: [(Self, u8, &str); 4] = [
+        (Self::Disconnect, b'.', "disconnect"),
+        (Self::Suspend, 0x1a, "suspend eic-term"),
+        (Self::Rekey, b'R', "exchange new keys with the server"),
+        (Self::Help, b'?', "this list"),
+    ];
+
+    fn of(key: u8) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, typed, _)| *typed == key)
+            .map(|(escape, ..)| *escape)
+    }
+}
+
+/// The key that begins an escape, `--escape-char`; `None` inside for `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EscapeChar(Option<u8>);
+
+impl Default for EscapeChar {
+    fn default() -> Self {
+        Self(Some(b'~'))
+    }
+}
+
+impl FromStr for EscapeChar {
+    type Err = String;
+
+    /// Takes a character, `^` and a letter for a control character, or `none`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match *text.as_bytes() {
+            [key @ 0x21..0x7f] => Ok(Self(Some(key))),
+            [b'^', letter @ b'?'..0x7f] => Ok(Self(Some(letter.to_ascii_uppercase() ^ 0x40))),
+            _ if text == "none" => Ok(Self(None)),
+            _ => Err("it must be one character, ^ and a letter, or `none`".to_owned()),
+        }
+    }
+}
+
+/// Escape keys and what is meant for the remote side, in the order typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    Keys(Vec<u8>),
+    Escape(Escape),
 }
 
 /// Finds escape keys in what is typed.
 #[derive(Debug)]
 pub(crate) struct Escapes {
+    escape_char: EscapeChar,
     state: State,
 }
 
@@ -17,40 +72,56 @@ pub(crate) struct Escapes {
 enum State {
     LineStart,
     Inside,
-    Tilde,
-}
-
-impl Default for Escapes {
-    fn default() -> Self {
-        Self {
-            state: State::LineStart,
-        }
-    }
+    Pending,
 }
 
 impl Escapes {
-    /// Takes what was typed; returns what of it the remote side gets and the escape key that ends it, if any.
-    pub(crate) fn filter(&mut self, typed: &[u8]) -> (Vec<u8>, Option<Escape>) {
+    pub(crate) fn new(escape_char: EscapeChar) -> Self {
+        Self {
+            escape_char,
+            state: State::LineStart,
+        }
+    }
+
+    /// Takes what was typed apart. A lone escape character waits for the key after it.
+    pub(crate) fn split(&mut self, typed: &[u8]) -> Vec<Typed> {
+        let Some(begin) = self.escape_char.0 else {
+            return vec![Typed::Keys(typed.to_vec())];
+        };
+        let mut pieces = Vec::new();
         let mut keys = Vec::with_capacity(typed.len() + 1);
         for &key in typed {
-            match (self.state, key) {
-                (State::LineStart, b'~') => self.state = State::Tilde,
-                (State::Tilde, b'.') => return (keys, Some(Escape::Disconnect)),
-                (State::Tilde, b'~') => {
-                    keys.push(b'~');
-                    self.state = State::Inside;
+            if self.state == State::LineStart && key == begin {
+                self.state = State::Pending;
+                continue;
+            }
+            if self.state == State::Pending {
+                if let Some(escape) = Escape::of(key) {
+                    pieces.push(Typed::Keys(std::mem::take(&mut keys)));
+                    pieces.push(Typed::Escape(escape));
+                    self.state = State::LineStart;
+                    continue;
                 }
-                (State::Tilde, other) => {
-                    keys.extend([b'~', other]);
-                    self.state = after(other);
-                }
-                (_, other) => {
-                    keys.push(other);
-                    self.state = after(other);
+                if key != begin {
+                    keys.push(begin);
                 }
             }
+            keys.push(key);
+            self.state = after(key);
         }
-        (keys, None)
+        pieces.push(Typed::Keys(keys));
+        pieces.retain(|piece| !matches!(piece, Typed::Keys(keys) if keys.is_empty()));
+        pieces
+    }
+
+    /// The list that `~?` shows, for a terminal in raw mode.
+    pub(crate) fn help(&self) -> String {
+        let begin = name(self.escape_char.0.unwrap_or(b'~'));
+        let mut help = String::from("\r\nEscape keys, after a newline:\r\n");
+        for (_, key, meaning) in Escape::ALL {
+            help += &format!("  {begin}{:<3} {meaning}\r\n", name(key));
+        }
+        help + &format!("  {begin}{begin:<3} {begin} itself\r\n")
     }
 }
 
@@ -61,35 +132,68 @@ fn after(key: u8) -> State {
     }
 }
 
+/// A control character as `^` and its letter.
+fn name(key: u8) -> String {
+    if key.is_ascii_control() {
+        format!("^{}", char::from(key ^ 0x40))
+    } else {
+        char::from(key).to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is typed, piece by piece; escapes show as `<Name>`.
+    fn split(escape_char: &str, typed: &[&str]) -> String {
+        let mut escapes = Escapes::new(escape_char.parse().unwrap());
+        let pieces = typed.iter().flat_map(|part| escapes.split(part.as_bytes()));
+        pieces
+            .map(|piece| match piece {
+                Typed::Keys(keys) => String::from_utf8(keys).unwrap(),
+                Typed::Escape(escape) => format!("<{escape:?}>"),
+            })
+            .collect()
+    }
+
     #[test]
     fn escapes_count_only_after_a_newline() {
-        let table: [(&[&str], &str, bool); 7] = [
-            (&["~."], "", true),
-            (&["ls\r~."], "ls\r", true),
-            (&["ls\r", "~", "."], "ls\r", true),
-            (&["ls ~."], "ls ~.", false),
-            (&["~~."], "~.", false),
-            (&["~x~."], "~x~.", false),
-            (&["~\r~."], "~\r", true),
+        let table: [(&[&str], &str); 12] = [
+            (&["~."], "<Disconnect>"),
+            (&["ls\r~."], "ls\r<Disconnect>"),
+            (&["ls\r", "~", "."], "ls\r<Disconnect>"),
+            (&["ls\n~\x1aps\r~."], "ls\n<Suspend>ps\r<Disconnect>"),
+            (&["~?~R~."], "<Help><Rekey><Disconnect>"),
+            (&["ls ~."], "ls ~."),
+            (&["~~."], "~."),
+            (&["~~\r~."], "~\r<Disconnect>"),
+            (&["~x~."], "~x~."),
+            (&["~\r~."], "~\r<Disconnect>"),
+            (&["~"], ""),
+            (&["~", "~", "~", "."], "~~."),
         ];
-        for (typed, expected, ends) in table {
-            let mut escapes = Escapes::default();
-            let mut sent = Vec::new();
-            let mut ended = false;
-            for part in typed {
-                let (keys, escape) = escapes.filter(part.as_bytes());
-                sent.extend(keys);
-                ended |= escape.is_some();
-            }
-            assert_eq!(
-                (String::from_utf8(sent).unwrap().as_str(), ended),
-                (expected, ends),
-                "{typed:?}"
-            );
+        for (typed, expected) in table {
+            assert_eq!(split("~", typed), expected, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn another_escape_character_or_none() {
+        assert_eq!(split("^]", &["~.\r\x1d."]), "~.\r<Disconnect>");
+        assert_eq!(split("%", &["%%~."]), "%~.");
+        assert_eq!(split("none", &["~.\r~."]), "~.\r~.");
+        assert_eq!(split("^", &["^."]), "<Disconnect>");
+        for wrong in ["", "ab", "^é", "é", "\x01", " "] {
+            assert!(wrong.parse::<EscapeChar>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_key() {
+        let help = Escapes::new("^]".parse().unwrap()).help();
+        for line in ["  ^]. ", "  ^]^Z ", "  ^]^] ", "itself\r\n"] {
+            assert!(help.contains(line), "{line:?} in {help}");
         }
     }
 }

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use super::args::{Common, Exec};
 use super::report::Failure;
 use super::ui::Ui;
-use super::{connect, streams};
+use super::{connect, interactive, streams};
 
 pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
-    let session = connect::log_in(common, &args.target, ui).await?;
+    let with_pty = args.interactive.wants_pty(false);
+    let session = connect::log_in(common, &args.target, with_pty, ui).await?;
     let command = session.command(join_words(&args.command));
-    if args.tty {
-        return connect::interact(command, &session, ui).await;
+    if with_pty {
+        return interactive::interact(command, &session, &args.interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());

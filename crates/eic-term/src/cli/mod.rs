@@ -6,13 +6,18 @@ mod config;
 mod connect;
 mod escape;
 mod exec;
+mod expiry;
 mod folders;
+mod interactive;
 mod list;
 mod log;
+mod progress;
+mod recording;
 mod report;
 mod send_key;
 mod settings;
 mod streams;
+mod term;
 mod tunnel;
 mod ui;
 
@@ -49,16 +54,12 @@ fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
 }
 
 async fn dispatch(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
-    let common = &cli.common;
-    match cli.command {
-        None => {
-            let target = cli.target.ok_or_else(Failure::no_target)?;
-            connect::run(common, &args::Connect { target }, ui).await
-        }
-        Some(Command::Connect(args)) => connect::run(common, &args, ui).await,
-        Some(Command::Exec(args)) => exec::run(common, &args, ui).await,
-        Some(Command::Tunnel(args)) => tunnel::run(common, &args, ui).await,
-        Some(Command::SendKey(args)) => send_key::run(common, &args, ui).await,
-        Some(Command::List(args)) => list::run(common, &args, ui).await,
+    let (common, command) = cli.into_command().map_err(Failure::usage)?;
+    match command {
+        Command::Connect(args) => connect::run(&common, &args, ui).await,
+        Command::Exec(args) => exec::run(&common, &args, ui).await,
+        Command::Tunnel(args) => tunnel::run(&common, &args, ui).await,
+        Command::SendKey(args) => send_key::run(&common, &args, ui).await,
+        Command::List(args) => list::run(&common, &args, ui).await,
     }
 }

@@ -8,6 +8,7 @@ use eic_auth::{Error as Aws, TunnelError};
 use eic_term::{Cause, Error, visible};
 
 use super::advice;
+use super::args::Misuse;
 
 /// The exit code of a failure of our own, as ssh(1)'s.
 pub(crate) const FAILED: u8 = 255;
@@ -57,14 +58,21 @@ impl Failure {
         }
     }
 
-    pub(crate) fn no_target() -> Self {
+    /// A command line that makes no sense.
+    pub(crate) fn usage(misuse: Misuse) -> Self {
+        let (what, advice) = match misuse {
+            Misuse::NoTarget => (
+                "no instance named",
+                "`eic-term TARGET`, or `eic-term --help`",
+            ),
+            Misuse::NotInteractive => (
+                "an option of interactive sessions stands before a command that opens none",
+                "`connect` and `exec` take -t, -T, -e, --term and --record",
+            ),
+        };
         Self {
             exit_code: USAGE,
-            ..Self::of(
-                "no instance named".to_owned(),
-                Vec::new(),
-                Some("`eic-term TARGET`, or `eic-term --help`".to_owned()),
-            )
+            ..Self::of(what.to_owned(), Vec::new(), Some(advice.to_owned()))
         }
     }
 

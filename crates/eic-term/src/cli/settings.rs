@@ -80,6 +80,9 @@ fn merge(common: &Common, defaults: Defaults) -> Merged {
     options.max_tunnel_duration = common.max_tunnel_duration.map(seconds);
     options.port = common.ssh_port.or(defaults.port).unwrap_or(22);
     options.limit = limit;
+    if let Some(interval) = common.keepalive.map(seconds) {
+        options.keepalive = Some(interval).filter(|interval| !interval.is_zero());
+    }
     (api, options, common.identity.clone().or(defaults.identity))
 }
 

@@ -1,9 +1,11 @@
 //! The only place that prints.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
+use eic_auth::Target;
 use eic_term::{Timeline, visible};
 
+use super::progress::{Line, Progress};
 use super::report::Failure;
 
 /// Standard output and standard error, and how much to say on them.
@@ -11,6 +13,7 @@ use super::report::Failure;
 pub(crate) struct Ui {
     quiet: bool,
     verbose: bool,
+    line: Line,
 }
 
 impl Ui {
@@ -18,11 +21,19 @@ impl Ui {
         Self {
             quiet,
             verbose: verbose > 0,
+            line: Line::default(),
         }
+    }
+
+    /// Shows what is being waited for, if it takes long and a person is looking.
+    pub(crate) fn progress(&self, target: &Target, timeline: &Timeline) -> Option<Progress> {
+        let wanted = !self.quiet && !self.verbose && io::stderr().is_terminal();
+        wanted.then(|| Progress::start(target.to_string(), timeline.clone(), self.line.clone()))
     }
 
     /// Prints a command's result.
     pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.line.erase();
         let mut stdout = io::stdout().lock();
         let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
         match written {
@@ -71,6 +82,7 @@ impl Ui {
 
     /// Nothing is left to do where standard error is gone.
     fn say(&self, text: &str) {
+        self.line.erase();
         writeln!(io::stderr().lock(), "{text}").ok();
     }
 }

@@ -7,17 +7,23 @@
 mod encoding;
 #[cfg(any(windows, test))]
 mod keys;
+mod leftovers;
+#[cfg(unix)]
+mod modes;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+#[cfg(windows)]
+mod system;
 
 use std::io;
 
 use crate::pty::WindowSize;
 
+pub use leftovers::Leftovers;
 pub use platform::{Keyboard, RawTerminal, Resizes, Screen, Terminations};
 
 /// What an interactive session needs of the local side.
@@ -50,4 +56,11 @@ pub fn size() -> WindowSize {
     platform::size()
         .filter(|size| size.columns > 0 && size.rows > 0)
         .unwrap_or_default()
+}
+
+/// Returns the modes of standard input's terminal, for [`Pty::modes`](crate::Pty::modes): its keys for interrupt and
+/// erase, echo and so on (RFC 4254 §8). None where there are none, as on Windows.
+#[must_use]
+pub fn modes() -> Vec<(u8, u32)> {
+    platform::modes()
 }

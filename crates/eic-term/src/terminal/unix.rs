@@ -1,7 +1,9 @@
 //! Unix: the terminal is a byte stream already; resizes and ends arrive as signals.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
+use rustix::process::{Signal as Number, kill_current_process_group};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,14 +11,16 @@ use super::Console;
 use crate::pty::WindowSize;
 
 /// How much is read at once, in bytes.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 16 << 10;
+/// How long a stop signal may take to stop us. Without job control it is ignored.
+const STOP: Duration = Duration::from_millis(200);
 
 pub(super) fn open() -> io::Result<Console> {
     // Raw mode comes last: what fails before it leaves nothing to restore.
     Ok(Console {
         keyboard: Keyboard(tokio::io::stdin()),
         screen: Screen::stdout(),
-        resizes: Resizes(signal(SignalKind::window_change())?),
+        resizes: Resizes::listen()?,
         raw: if io::stdin().is_terminal() {
             Some(RawTerminal::enter()?)
         } else {
@@ -45,6 +49,10 @@ pub(super) fn size() -> Option<WindowSize> {
     })
 }
 
+pub(super) fn modes() -> Vec<(u8, u32)> {
+    super::modes::current()
+}
+
 /// The terminal in raw mode; dropping it restores the mode it had before, a panic's unwinding included.
 #[derive(Debug)]
 pub struct RawTerminal(());
@@ -54,6 +62,24 @@ impl RawTerminal {
         crossterm::terminal::enable_raw_mode()?;
         Ok(Self(()))
     }
+
+    /// Stops this process and those it shares its terminal with, as Ctrl-Z would, in the mode that the terminal had
+    /// before; returns in raw mode when the shell has continued it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn suspend(&mut self) -> io::Result<()> {
+        let mut continued = continued()?;
+        crossterm::terminal::disable_raw_mode()?;
+        kill_current_process_group(Number::TSTP)?;
+        tokio::time::timeout(STOP, continued.recv()).await.ok();
+        crossterm::terminal::enable_raw_mode()
+    }
+}
+
+/// The signal of a process that goes on after a stop.
+fn continued() -> io::Result<Signal> {
+    signal(SignalKind::from_raw(Number::CONT.as_raw()))
 }
 
 impl Drop for RawTerminal {
@@ -110,17 +136,37 @@ impl std::fmt::Debug for Screen {
     }
 }
 
-/// The terminal's resizes: `SIGWINCH`.
+/// The terminal's resizes: `SIGWINCH`, and `SIGCONT` after a stop, during which it may have been resized.
 #[derive(Debug)]
-pub struct Resizes(Signal);
+pub struct Resizes {
+    resized: Signal,
+    continued: Signal,
+}
 
 impl Resizes {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            resized: signal(SignalKind::window_change())?,
+            continued: continued()?,
+        })
+    }
+
     /// Waits for the next resize; several that came meanwhile are one.
     pub async fn next(&mut self) -> WindowSize {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.resized.recv() => {}
+            _ = self.continued.recv() => renew_raw_mode(),
         }
         super::size()
+    }
+}
+
+/// Enters raw mode once more: who stopped us, or the shell, may have left another.
+fn renew_raw_mode() {
+    if crossterm::terminal::is_raw_mode_enabled().is_ok_and(|raw| raw) {
+        // Where the terminal is gone, reading from it will tell.
+        crossterm::terminal::disable_raw_mode().ok();
+        crossterm::terminal::enable_raw_mode().ok();
     }
 }
 

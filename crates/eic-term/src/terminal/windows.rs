@@ -22,9 +22,9 @@ use windows_sys::Win32::System::Console::{
     ENABLE_WINDOW_INPUT,
 };
 
-use super::Console;
 use super::encoding::{Utf8, Utf16};
 use super::keys::Key;
+use super::{Console, system};
 use crate::pty::WindowSize;
 
 /// How much is read at once from a pipe, in bytes.
@@ -67,6 +67,11 @@ pub(super) fn size() -> Option<WindowSize> {
     })
 }
 
+/// A console has none of a Unix terminal's modes; the server's own hold then.
+pub(super) fn modes() -> Vec<(u8, u32)> {
+    Vec::new()
+}
+
 /// The console in raw mode; dropping it restores the modes it had before, a panic's unwinding included.
 #[derive(Debug)]
 pub struct RawTerminal {
@@ -91,6 +96,14 @@ impl RawTerminal {
             _output: output,
             _input: input,
         })
+    }
+
+    /// Suspends nothing: Windows has no job control.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`].
+    pub async fn suspend(&mut self) -> io::Result<()> {
+        Err(unsupported("Windows cannot suspend a program"))
     }
 }
 
@@ -359,165 +372,6 @@ impl Terminations {
             _ = self.closed.recv() => HANG_UP,
             _ = self.logged_off.recv() => HANG_UP,
             _ = self.shut_down.recv() => TERMINATE,
-        }
-    }
-}
-
-/// The console functions that the standard library lacks.
-/// <https://learn.microsoft.com/windows/console/console-functions>
-mod system {
-    #![expect(unsafe_code, reason = "the system's console has no safe interface")]
-
-    use std::io;
-    use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
-    use std::ptr::null;
-    use std::time::Duration;
-
-    use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0};
-    use windows_sys::Win32::System::Console::{
-        CONSOLE_SCREEN_BUFFER_INFO, GetConsoleMode, GetConsoleScreenBufferInfo, INPUT_RECORD,
-        KEY_EVENT, LEFT_CTRL_PRESSED, RIGHT_CTRL_PRESSED, ReadConsoleInputW, SetConsoleMode,
-        WriteConsoleW,
-    };
-    use windows_sys::Win32::System::Threading::{
-        CreateEventW, INFINITE, SetEvent, WaitForMultipleObjects, WaitForSingleObject,
-    };
-
-    use super::Key;
-
-    /// How many records are read at once.
-    const RECORDS: usize = 128;
-    /// How many code units are written at once; old consoles take 64 KiB at most.
-    const UNITS: usize = 8 << 10;
-
-    fn raw(handle: &impl AsHandle) -> HANDLE {
-        handle.as_handle().as_raw_handle()
-    }
-
-    /// The mode of a console; `None` where the handle is no console.
-    pub(super) fn mode(of: &impl AsHandle) -> Option<u32> {
-        let mut mode = 0;
-        // SAFETY: the handle is open, and the pointer is to a live variable.
-        let known = unsafe { GetConsoleMode(raw(of), &raw mut mode) };
-        (known != 0).then_some(mode)
-    }
-
-    pub(super) fn set_mode(of: &impl AsHandle, mode: u32) -> bool {
-        // SAFETY: the handle is open.
-        unsafe { SetConsoleMode(raw(of), mode) != 0 }
-    }
-
-    /// Columns and rows of a console's window.
-    pub(super) fn window(of: impl AsHandle) -> Option<(u16, u16)> {
-        let mut info = CONSOLE_SCREEN_BUFFER_INFO::default();
-        // SAFETY: the handle is open, and the pointer is to a live variable.
-        let known = unsafe { GetConsoleScreenBufferInfo(raw(&of), &raw mut info) };
-        let window = info.srWindow;
-        let length = |from: i16, to: i16| u16::try_from(i32::from(to) - i32::from(from) + 1).ok();
-        let columns = length(window.Left, window.Right)?;
-        (known != 0).then_some((columns, length(window.Top, window.Bottom)?))
-    }
-
-    /// An event that stays set.
-    pub(super) fn event() -> io::Result<OwnedHandle> {
-        // SAFETY: null attributes and no name are allowed.
-        let handle = unsafe { CreateEventW(null(), 1, 0, null()) };
-        if handle.is_null() {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the handle is new, and nobody else's.
-        Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
-    }
-
-    pub(super) fn set(event: &OwnedHandle) -> bool {
-        // SAFETY: the handle is open.
-        unsafe { SetEvent(raw(event)) != 0 }
-    }
-
-    /// Waits for an event; returns whether it is set.
-    pub(super) fn wait(event: &OwnedHandle, limit: Duration) -> bool {
-        let limit = u32::try_from(limit.as_millis()).unwrap_or(INFINITE);
-        // SAFETY: the handle is open.
-        unsafe { WaitForSingleObject(raw(event), limit) == WAIT_OBJECT_0 }
-    }
-
-    /// Waits until the console has records, or the event is set; returns whether it was the former.
-    pub(super) fn wait_for_input(console: &OwnedHandle, event: &OwnedHandle) -> bool {
-        // Of several that are ready the first counts: the end.
-        let handles = [raw(event), raw(console)];
-        // SAFETY: both handles are open, and the array is as long as said.
-        let ready = unsafe { WaitForMultipleObjects(2, handles.as_ptr(), 0, INFINITE) };
-        ready == WAIT_OBJECT_0 + 1
-    }
-
-    /// Reads the records that are there.
-    pub(super) fn read(console: &OwnedHandle) -> io::Result<Vec<Key>> {
-        let mut records = [INPUT_RECORD::default(); RECORDS];
-        let mut count = 0;
-        // SAFETY: the handle is open, and the buffer is as long as said.
-        let read = unsafe {
-            ReadConsoleInputW(
-                raw(console),
-                records.as_mut_ptr(),
-                RECORDS as u32,
-                &raw mut count,
-            )
-        };
-        if read == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(records
-            .iter()
-            .take(count as usize)
-            .filter_map(key)
-            .collect())
-    }
-
-    fn key(record: &INPUT_RECORD) -> Option<Key> {
-        if u32::from(record.EventType) != KEY_EVENT {
-            return None;
-        }
-        // SAFETY: the type says which member of the union it is.
-        let key = unsafe { record.Event.KeyEvent };
-        Some(Key {
-            down: key.bKeyDown != 0,
-            repeats: key.wRepeatCount,
-            code: key.wVirtualKeyCode,
-            // SAFETY: the wide function fills in the wide character.
-            unit: unsafe { key.uChar.UnicodeChar },
-            control: key.dwControlKeyState & (LEFT_CTRL_PRESSED | RIGHT_CTRL_PRESSED) != 0,
-        })
-    }
-
-    /// Writes all of the text.
-    pub(super) fn write(console: &OwnedHandle, mut text: &[u16]) -> io::Result<()> {
-        while !text.is_empty() {
-            let part = whole_characters(text);
-            let mut count = 0;
-            // SAFETY: the handle is open, and the buffer is as long as said.
-            let written = unsafe {
-                WriteConsoleW(
-                    raw(console),
-                    part.as_ptr(),
-                    part.len() as u32,
-                    &raw mut count,
-                    null(),
-                )
-            };
-            if written == 0 || count == 0 {
-                return Err(io::Error::last_os_error());
-            }
-            text = text.get(count as usize..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// The start of the text, not cut between the halves of a surrogate pair.
-    fn whole_characters(text: &[u16]) -> &[u16] {
-        match text.get(..UNITS) {
-            Some([part @ .., 0xD800..=0xDBFF]) => part,
-            Some(part) => part,
-            None => text,
         }
     }
 }

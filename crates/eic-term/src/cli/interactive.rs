@@ -1,0 +1,308 @@
+//! Interactive sessions: our terminal joined to a remote one.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use eic_term::terminal::{
+    self, Console, Keyboard, Leftovers, RawTerminal, Resizes, Screen, Terminations,
+};
+use eic_term::{Child, ChildOutput, ChildStdin, Command, Pty, Session};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::args::Interactive;
+use super::escape::{Escape, Escapes, Typed};
+use super::expiry;
+use super::recording::Recording;
+use super::report::{FAILED, Failure};
+use super::streams;
+use super::term;
+use super::ui::Ui;
+
+/// How far the host may be ahead of the terminal, in bytes: 3 MB/s at 80 ms of round trip, and soon shown.
+pub(crate) const WINDOW: u32 = 256 << 10;
+/// How much output is shown at once, in bytes.
+const BUFFER: usize = 64 << 10;
+/// How many reads of the keyboard wait for the network; `~.` is still heard then.
+const READS: usize = 256;
+/// How long the output has been quiet when we say something of our own: not in the middle of a sequence.
+const QUIET: Duration = Duration::from_millis(50);
+/// How long a terminal that shows nothing any more is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What to do where the terminal has no raw mode.
+const OTHER_TERMINALS: &str = "Windows Terminal or another console of Windows 10 or later; in mintty, `MSYS=enable_pcon` before it starts";
+
+/// Runs a command or shell in a pseudo-terminal like ours.
+pub(crate) async fn interact(
+    command: Command,
+    session: &Session,
+    args: &Interactive,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let term = args.term.clone().unwrap_or_else(term::local);
+    term::check(session, &term, ui).await;
+    let size = terminal::size();
+    let recording = match &args.record {
+        Some(path) => Some(
+            Recording::create(path, args.record_input, size, &term).map_err(|source| {
+                Failure::new(format!("cannot record into {}", path.display()), source)
+            })?,
+        ),
+        None => None,
+    };
+    let pty = Pty {
+        modes: terminal::modes(),
+        ..Pty::new(term, size)
+    };
+    let child = term::offer_env(command.pty(pty)).spawn().await?;
+    ui.timeline(session.timeline());
+    let escapes = Escapes::new(args.escape_char.unwrap_or_default());
+    let end = attach(child, session, escapes, recording.clone()).await;
+    if let (Some(path), Some(error)) = (&args.record, recording.and_then(|one| one.failure())) {
+        ui.notice(&format!(
+            "the recording {} was cut short: {error}",
+            path.display()
+        ));
+    }
+    Ok(match end? {
+        End::Exited(status) => streams::exit_code(&status, ui),
+        End::Disconnected => {
+            ui.notice("disconnected");
+            ExitCode::from(FAILED)
+        }
+        End::Terminated(signal) => ExitCode::from(128 + signal),
+    })
+}
+
+/// How an interactive session ends.
+enum End {
+    Exited(eic_term::ExitStatus),
+    Disconnected,
+    Terminated(u8),
+}
+
+/// Joins the console to the child until either ends; the terminal is left as it was found.
+async fn attach(
+    child: Child,
+    session: &Session,
+    escapes: Escapes,
+    recording: Option<Recording>,
+) -> Result<End, Failure> {
+    let console = open_console()?;
+    let leftovers = Arc::new(Mutex::new(Leftovers::default()));
+    let joined = Joined::new(child, console, escapes, recording, leftovers.clone())?;
+    let end = joined.run(session).await;
+    let undo = leftovers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .undo();
+    // A terminal that takes nothing any more cannot be helped.
+    tokio::time::timeout(PATIENCE, Screen::stdout().show(&undo))
+        .await
+        .ok();
+    end
+}
+
+fn open_console() -> Result<Console, Failure> {
+    Console::open().map_err(|source| {
+        let unsupported = source.kind() == io::ErrorKind::Unsupported;
+        let failure = Failure::new("cannot switch the terminal to raw mode", source);
+        if unsupported {
+            failure.advised(OTHER_TERMINALS)
+        } else {
+            failure
+        }
+    })
+}
+
+/// The two sides and the tasks that join them, which end with it.
+struct Joined {
+    child: Child,
+    raw: Option<RawTerminal>,
+    resizes: Resizes,
+    terminations: Terminations,
+    escaped: mpsc::Receiver<Escape>,
+    help: String,
+    notes: mpsc::Sender<String>,
+    recording: Option<Recording>,
+    shown: AbortOnDropHandle<io::Result<()>>,
+    _typing: AbortOnDropHandle<()>,
+    _sending: AbortOnDropHandle<()>,
+}
+
+impl Joined {
+    fn new(
+        mut child: Child,
+        console: Console,
+        escapes: Escapes,
+        recording: Option<Recording>,
+        leftovers: Arc<Mutex<Leftovers>>,
+    ) -> Result<Self, Failure> {
+        let failed = |source| Failure::new("cannot listen for signals", source);
+        let terminations = Terminations::listen().map_err(failed)?;
+        let help = escapes.help();
+        let (typed, keys) = mpsc::channel(READS);
+        let (escape, escaped) = mpsc::channel(1);
+        let (notes, told) = mpsc::channel(4);
+        let typing = read_keys(console.keyboard, escapes, recording.clone(), typed, escape);
+        let sending = send_keys(keys, child.stdin.take());
+        let output = child.stdout.take();
+        let show = Show {
+            screen: console.screen,
+            told,
+            leftovers,
+            recording: recording.clone(),
+        };
+        Ok(Self {
+            child,
+            raw: console.raw,
+            resizes: console.resizes,
+            terminations,
+            escaped,
+            help,
+            notes,
+            recording,
+            shown: AbortOnDropHandle::new(tokio::spawn(show.run(output))),
+            _typing: AbortOnDropHandle::new(tokio::spawn(typing)),
+            _sending: AbortOnDropHandle::new(tokio::spawn(sending)),
+        })
+    }
+
+    async fn run(mut self, session: &Session) -> Result<End, Failure> {
+        let announce = expiry::announce(session.expires(), self.notes.clone());
+        tokio::pin!(announce);
+        let mut showing = true;
+        let mut announcing = true;
+        loop {
+            tokio::select! {
+                Some(escape) = self.escaped.recv() => match escape {
+                    Escape::Disconnect => return Ok(End::Disconnected),
+                    other => self.escape(other, session).await?,
+                },
+                _ = &mut self.shown, if showing => showing = false,
+                size = self.resizes.next() => self.resize(size).await?,
+                signal = self.terminations.next() => return Ok(End::Terminated(signal)),
+                status = self.child.wait(), if !showing => return Ok(End::Exited(status?)),
+                () = &mut announce, if announcing => announcing = false,
+            }
+        }
+    }
+
+    async fn resize(&mut self, size: eic_term::WindowSize) -> Result<(), Failure> {
+        if let Some(recording) = &self.recording {
+            recording.resize(size);
+        }
+        Ok(self.child.resize(size).await?)
+    }
+
+    async fn escape(&mut self, escape: Escape, session: &Session) -> Result<(), Failure> {
+        match escape {
+            Escape::Rekey => session.rekey().await?,
+            Escape::Help => self.note(&self.help),
+            Escape::Suspend => self.suspend().await,
+            Escape::Disconnect => {}
+        }
+        Ok(())
+    }
+
+    async fn suspend(&mut self) {
+        let Some(raw) = &mut self.raw else {
+            return;
+        };
+        if let Err(error) = raw.suspend().await {
+            self.note(&format!("\r\n{error}\r\n"));
+        }
+    }
+
+    /// Says something of our own, unless much is waiting to be said.
+    fn note(&self, text: &str) {
+        self.notes.try_send(text.to_owned()).ok();
+    }
+}
+
+/// Reads keys until the end of input.
+async fn read_keys(
+    mut keyboard: Keyboard,
+    mut escapes: Escapes,
+    recording: Option<Recording>,
+    typed: mpsc::Sender<Vec<u8>>,
+    escape: mpsc::Sender<Escape>,
+) {
+    while let Some(read) = keyboard.next().await {
+        for piece in escapes.split(&read) {
+            let taken = match piece {
+                Typed::Escape(key) => escape.send(key).await.is_ok(),
+                Typed::Keys(keys) => {
+                    if let Some(recording) = &recording {
+                        recording.input(&keys);
+                    }
+                    typed.send(keys).await.is_ok()
+                }
+            };
+            if !taken {
+                return;
+            }
+        }
+    }
+}
+
+/// Sends keys, then end-of-file. A command that has ended takes no more.
+async fn send_keys(mut keys: mpsc::Receiver<Vec<u8>>, stdin: Option<ChildStdin>) {
+    let Some(mut stdin) = stdin else {
+        return;
+    };
+    while let Some(typed) = keys.recv().await {
+        if stdin.write_all(&typed).await.is_err() {
+            return;
+        }
+    }
+    stdin.shutdown().await.ok();
+}
+
+/// What shows the output, and between it what we have to say ourselves.
+struct Show {
+    screen: Screen,
+    told: mpsc::Receiver<String>,
+    leftovers: Arc<Mutex<Leftovers>>,
+    recording: Option<Recording>,
+}
+
+impl Show {
+    async fn run(mut self, output: Option<ChildOutput>) -> io::Result<()> {
+        let Some(mut output) = output else {
+            return Ok(());
+        };
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            tokio::select! {
+                biased;
+                read = output.read(&mut buffer) => match read? {
+                    0 => return Ok(()),
+                    count => self.show(buffer.get(..count).unwrap_or_default()).await?,
+                },
+                Some(note) = quietly(&mut self.told) => self.screen.show(note.as_bytes()).await?,
+            }
+        }
+    }
+
+    async fn show(&mut self, output: &[u8]) -> io::Result<()> {
+        self.leftovers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .follow(output);
+        self.screen.show(output).await?;
+        if let Some(recording) = &self.recording {
+            recording.output(output);
+        }
+        Ok(())
+    }
+}
+
+/// Waits until nothing has been shown for a moment, then for something to say.
+async fn quietly(told: &mut mpsc::Receiver<String>) -> Option<String> {
+    tokio::time::sleep(QUIET).await;
+    told.recv().await
+}

@@ -1,0 +1,100 @@
+//! One quiet line that says what is being waited for while a connection is made.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use eic_term::{Timeline, terminal};
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long nobody wonders.
+const DELAY: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(100);
+/// To the line's start, and nothing on it.
+const ERASE: &str = "\r\x1b[K";
+
+/// The terminal's last line, while it is ours.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    shown: String,
+    ours: bool,
+}
+
+impl Line {
+    /// Makes room for something else.
+    pub(crate) fn erase(&self) {
+        self.change(|content| content.show(String::new()));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Content)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Content {
+    /// Shows this text instead of what is there. Nothing is left to do where standard error is gone.
+    fn show(&mut self, text: String) {
+        if self.shown != text {
+            write!(io::stderr().lock(), "{ERASE}{text}").ok();
+            self.shown = text;
+        }
+    }
+}
+
+/// Keeps the line up to date; dropping it erases the line.
+pub(crate) struct Progress {
+    line: Line,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Progress {
+    pub(crate) fn start(target: String, timeline: Timeline, line: Line) -> Self {
+        let drawn = line.clone();
+        line.change(|content| content.ours = true);
+        let task = tokio::spawn(async move {
+            let started = Instant::now();
+            tokio::time::sleep(DELAY).await;
+            loop {
+                if let Some(step) = timeline.current() {
+                    let text = format!("{target}: {step} …{}", seconds(started.elapsed()));
+                    let text = fitting(&text, terminal::size().columns.into());
+                    // It may have been aborted meanwhile, which stops it at an await only.
+                    drawn.change(|content| {
+                        if content.ours {
+                            content.show(text)
+                        }
+                    });
+                }
+                tokio::time::sleep(INTERVAL).await;
+            }
+        });
+        Self {
+            line,
+            task: AbortOnDropHandle::new(task),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.line.change(|content| content.ours = false);
+        self.line.erase();
+    }
+}
+
+/// Worth saying from the second one on.
+fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0 | 1 => String::new(),
+        seconds => format!(" {seconds} s"),
+    }
+}
+
+/// As much as fits on one line without wrapping.
+fn fitting(text: &str, columns: usize) -> String {
+    text.chars().take(columns.saturating_sub(1)).collect()
+}

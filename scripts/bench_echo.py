@@ -1,0 +1,104 @@
+"""How long a typed key takes to show, through a pseudo-terminal and a real sshd, by eic-term and OpenSSH.
+
+Started by `scripts/bench echo`. Both sessions are open at once and take turns, key by key; the remote side is
+`cat` in raw mode, so that nothing but the way there and back is measured.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import pty
+import select
+import statistics
+import sys
+import termios
+import time
+import tty
+from pathlib import Path
+
+from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh
+
+KEYS = 1000
+REMOTE = "stty raw -echo; echo ready; exec cat"
+PATIENCE = 20  # Seconds until a key that does not show is an error.
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench echo")
+    parser.add_argument("--keys", type=int, default=KEYS, help="keys typed into each [default: %(default)s]")
+    parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
+    parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.inside:
+        print(json.dumps(measure(Path(args.inside), args.keys, args.user)))
+        return
+    print(table(in_region(__file__, 0, ["--keys", str(args.keys), "--user", args.user])))
+    print(f"\nFrom a key to its echo, {args.keys} keys each; {machine()}")
+
+
+def measure(folder, keys, user):
+    """Seconds of every key by program, after some keys that do not count."""
+    sessions = {name: Session(command) for name, command in programs(folder, user).items()}
+    seconds = {name: [] for name in sessions}
+    for number in range(keys + 20):
+        for name, session in sessions.items():
+            taken = session.echo()
+            if number >= 20:
+                seconds[name].append(taken)
+            time.sleep(0.002)  # Nobody types faster; and no key meets the one before.
+    return seconds
+
+
+def programs(folder, user):
+    """The command lines, by what the table calls them."""
+    eic_term, address, port = binary("eic-term"), *address_of(WEB)
+    through = ["--connection-type", "eice", "-p", "22"]
+    proxy = ["-o", f"ProxyCommand='{eic_term}' tunnel %h"]
+    return {
+        "direct: eic-term": [eic_term, "exec", "-t", f"{user}@{WEB}", "--", REMOTE],
+        "direct: ssh": [*ssh(folder), "-tt", "-p", port, f"{user}@{address}", REMOTE],
+        "endpoint: eic-term": [eic_term, "exec", "-t", *through, f"{user}@{WEB}", "--", REMOTE],
+        "endpoint: ssh over eic-term tunnel": [*ssh(folder), "-tt", *proxy, f"{user}@{WEB}", REMOTE],
+    }
+
+
+class Session:
+    """A program in a pseudo-terminal of its own, whose remote side sends back what is typed."""
+
+    def __init__(self, command):
+        process, self.terminal = pty.fork()
+        if process == 0:
+            os.execvp(command[0], command)
+        shown = b""
+        while b"ready" not in shown:
+            shown += self.read(command)
+        tty.setraw(self.terminal, termios.TCSANOW)
+
+    def echo(self):
+        """Types a key and returns the seconds until it shows."""
+        start = time.perf_counter()
+        os.write(self.terminal, b"x")
+        while b"x" not in self.read("a key"):
+            pass
+        return time.perf_counter() - start
+
+    def read(self, what):
+        if not select.select([self.terminal], [], [], PATIENCE)[0]:
+            sys.exit(f"nothing shown after {what}")
+        return os.read(self.terminal, 4096)
+
+
+def table(seconds):
+    rows = [["program", "median", "99th percentile", "median to ssh's"]]
+    for name, taken in seconds.items():
+        way = name.split(":")[0]
+        base = next(other for key, other in seconds.items() if key.startswith(f"{way}: ssh"))
+        median, slow = statistics.median(taken), statistics.quantiles(taken, n=100)[98]
+        ratio = median / statistics.median(base)
+        rows.append([name, f"{median * 1e6:.0f} µs", f"{slow * 1e6:.0f} µs", f"{ratio:.2f}"])
+    return markdown(rows)
+
+
+if __name__ == "__main__":
+    main()

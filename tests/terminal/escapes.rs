@@ -1,0 +1,65 @@
+//! The keys that are for us.
+
+use super::*;
+
+#[test]
+fn escape_keys() {
+    let Some((_sandbox, mut terminal)) = shell(&[]) else {
+        return;
+    };
+    terminal.type_keys("\r~?");
+    terminal.expect("exchange new keys");
+    terminal.type_keys("echo a~.b\r");
+    terminal.expect("\na~.b");
+    terminal.type_keys("~~tilde\r");
+    terminal.expect("~tilde: not found");
+    terminal.type_keys("~Recho still he''re\r");
+    terminal.expect("still here");
+    terminal.type_keys("~.");
+    assert_eq!(terminal.exit_code(), 255);
+}
+
+#[test]
+fn another_escape_character_or_none() {
+    let Some((_sandbox, mut terminal)) = shell(&["-e", "none"]) else {
+        return;
+    };
+    terminal.type_keys("cat\r~.\r");
+    terminal.expect("\n~.\n~.");
+    terminal.type_keys("\u{4}");
+    leave(terminal);
+    let Some((_sandbox, mut terminal)) = shell(&["--escape-char", "^]"]) else {
+        return;
+    };
+    terminal.type_keys("\r\u{1d}.");
+    assert_eq!(terminal.exit_code(), 255);
+}
+
+#[test]
+fn suspended_and_resumed() {
+    let sandbox = Sandbox::with_sshd();
+    let (Some(sandbox), true) = (sandbox, peer("bash")) else {
+        return;
+    };
+    let mut terminal =
+        Terminal::start_with(&sandbox, &[("PS1", "local> ")], "bash", &["--norc", "-i"]);
+    terminal.type_keys(&format!(
+        "{} exec -t web-1 -- \"{SHELL}\"\r",
+        support::binary()
+    ));
+    terminal.expect("\nready>");
+    terminal.type_keys("\r~\u{1a}");
+    terminal.expect("Stopped");
+    terminal.type_keys("stty -a | grep -o ' icanon'; echo locally\r");
+    terminal.expect("\n icanon\nlocally");
+    terminal.resize(30, 100);
+    terminal.type_keys("fg\r");
+    terminal.type_keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo se''ttled\r");
+    terminal.expect("settled");
+    terminal.type_keys("clear; exit 3\r");
+    terminal.wait_for("a clear screen", |terminal| {
+        terminal.text().trim() == "local>"
+    });
+    terminal.type_keys("echo \"code $?\"; exit\r");
+    terminal.expect("code 3");
+}
