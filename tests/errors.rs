@@ -231,8 +231,10 @@ fn a_connection_cut_in_the_middle_of_output() {
         assert_eq!(outcome.code, Some(255), "{}", outcome.stderr);
         assert!(outcome.stderr.contains(what), "{}", outcome.stderr);
         let received = outcome.stdout.len();
+        // Windows, and Wine, forget what they received when the connection is reset.
+        let least = if support::under_wine() { 0 } else { 100_000 };
         assert!(
-            (100_000..200_000).contains(&received),
+            (least..200_000).contains(&received),
             "what arrived is passed on: {received}"
         );
     }

@@ -5,7 +5,8 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use eic_sandbox::{Config, Region};
@@ -116,11 +117,14 @@ impl Outcome {
     }
 }
 
+/// How long a program may run; it is killed then, and has no exit code.
+const LIMIT: Duration = Duration::from_secs(240);
+
 /// Runs a program to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let start = Instant::now();
-    let output = command.output().expect("the program starts");
-    outcome(output, start)
+    let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(pipes.spawn().expect("the program starts"), start)
 }
 
 /// Runs a program to its end with this input.
@@ -135,9 +139,32 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
     std::thread::scope(|scope| {
         // A program that reads only a part of its input closes the pipe early.
         scope.spawn(move || stdin.write_all(input).ok());
-        outcome(child.wait_with_output().expect("the program ends"), start)
+        finish(child, start)
     })
 }
+
+/// Waits for its end, or puts one to it.
+fn finish(child: Child, start: Instant) -> Outcome {
+    let (ended, watched) = channel::<()>();
+    let id = child.id().to_string();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if watched.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                let (program, args) = KILL;
+                Command::new(program).args(args).arg(id).status().ok();
+            }
+        });
+        let output = child.wait_with_output().expect("the program ends");
+        drop(ended);
+        outcome(output, start)
+    })
+}
+
+const KILL: (&str, &[&str]) = if cfg!(windows) {
+    ("taskkill", &["/F", "/PID"])
+} else {
+    ("kill", &["-KILL"])
+};
 
 fn outcome(output: Output, start: Instant) -> Outcome {
     Outcome {

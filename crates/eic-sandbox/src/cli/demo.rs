@@ -37,14 +37,16 @@ fn eic_term() -> Result<PathBuf, Failure> {
 }
 
 fn welcome(region: &Region) -> String {
-    let instances: String = region.instances().iter().map(line).collect();
+    let there = |one: &&Instance| one.state != "terminated";
+    let instances: String = region.instances().iter().filter(there).map(line).collect();
     format!(
-        "A region of your own, on this machine only: no AWS account is used, and all is gone at \
-         the end.\n\n{instances}\n\
-         Now: eic-term connect db-1 (private, so through the endpoint). Leave with `exit` or \
-         ~. after a newline.\n\
-         Next: cargo demo list · cargo demo web-1 · cargo demo exec db-1 -- uname -a · \
-         cargo demo --rtt 80ms -v exec web-1 -- true\n"
+        "A region of your own, on this machine only: no AWS account is used, and all\n\
+         is gone at the end.\n\n{instances}\n\
+         Now:  eic-term connect db-1, which is private: through the endpoint.\n\
+         \x20     Leave with `exit`, or ~. after a newline.\n\
+         Next: cargo demo list\n\
+         \x20     cargo demo exec db-1 -- uname -a\n\
+         \x20     cargo demo --rtt 80ms -v exec web-1 -- true\n"
     )
 }
 

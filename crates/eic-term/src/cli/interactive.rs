@@ -95,12 +95,16 @@ async fn attach(
     let leftovers = Arc::new(Mutex::new(Leftovers::default()));
     let joined = Joined::new(child, console, escapes, recording, leftovers.clone())?;
     let end = joined.run(session).await;
-    let undo = leftovers
+    let mut last = leftovers
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .undo();
+    if !matches!(end, Ok(End::Exited(_))) {
+        // What we say next would stand behind a prompt.
+        last.extend(b"\r\n");
+    }
     // A terminal that takes nothing any more cannot be helped.
-    tokio::time::timeout(PATIENCE, Screen::stdout().show(&undo))
+    tokio::time::timeout(PATIENCE, Screen::stdout().show(&last))
         .await
         .ok();
     end

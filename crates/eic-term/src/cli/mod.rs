@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Common};
 use report::Failure;
 use ui::Ui;
 
@@ -42,24 +42,34 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
+    let (common, command) = cli.into_command().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers(&command))
         .enable_all()
         .build()
         .map_err(|source| Failure::new("cannot start", source))?;
-    let outcome = runtime.block_on(dispatch(cli, ui));
+    let outcome = runtime.block_on(dispatch(&common, command, ui));
     // A thread may be blocked reading standard input, which nobody waits for any more.
     runtime.shutdown_background();
     outcome
 }
 
-async fn dispatch(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (common, command) = cli.into_command().map_err(Failure::usage)?;
+/// A key passes through several tasks, which is sooner done where none can wander to another thread; bulk gains
+/// from a second one.
+fn workers(command: &Command) -> usize {
     match command {
-        Command::Connect(args) => connect::run(&common, &args, ui).await,
-        Command::Exec(args) => exec::run(&common, &args, ui).await,
-        Command::Tunnel(args) => tunnel::run(&common, &args, ui).await,
-        Command::SendKey(args) => send_key::run(&common, &args, ui).await,
-        Command::List(args) => list::run(&common, &args, ui).await,
+        Command::Connect(_) => 1,
+        Command::Exec(args) if args.interactive.wants_pty(false) => 1,
+        _ => 2,
+    }
+}
+
+async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Connect(args) => connect::run(common, &args, ui).await,
+        Command::Exec(args) => exec::run(common, &args, ui).await,
+        Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
+        Command::SendKey(args) => send_key::run(common, &args, ui).await,
+        Command::List(args) => list::run(common, &args, ui).await,
     }
 }
