@@ -1,5 +1,8 @@
 //! The keys that are for us.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
 use super::*;
 
 #[test]
@@ -62,4 +65,44 @@ fn suspended_and_resumed() {
     });
     terminal.type_keys("echo \"code $?\"; exit\r");
     terminal.expect("code 3");
+}
+
+#[test]
+fn a_port_is_forwarded_on_the_fly() {
+    let Some((_sandbox, mut terminal)) = shell(&[]) else {
+        return;
+    };
+    let far = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = far.local_addr().unwrap().port();
+    terminal.type_keys("\r~#");
+    terminal.expect("no port is forwarded");
+    terminal.type_keys("\r~C-R 1:2:3\r");
+    terminal.expect("cause: `-R 1:2:3`");
+    terminal.type_keys(&format!("~C-L 0:127.0.0.1:{port}\r"));
+    terminal.expect("forwarding 127.0.0.1:");
+    let text = terminal.text();
+    let (_, after) = text.split_once("forwarding 127.0.0.1:").unwrap();
+    let (local, _) = after.split_once(' ').unwrap();
+    let mut near = TcpStream::connect(("127.0.0.1", local.parse().unwrap())).unwrap();
+    let (mut far, _) = far.accept().unwrap();
+    let sent = support::noise(8 << 20);
+    let received = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            far.write_all(&sent).unwrap();
+            far.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut received = Vec::new();
+        near.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert!(received == sent);
+    terminal.type_keys("\r~#");
+    terminal.expect(", 1 connection");
+    near.write_all(b"and back").unwrap();
+    near.shutdown(Shutdown::Write).unwrap();
+    let mut back = String::new();
+    far.read_to_string(&mut back).unwrap();
+    assert_eq!(back, "and back");
+    leave(terminal);
+    assert!(TcpStream::connect(("127.0.0.1", local.parse().unwrap())).is_err());
 }

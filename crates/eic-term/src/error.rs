@@ -143,6 +143,15 @@ pub enum Error {
         request: &'static str,
     },
 
+    /// A local address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
     /// The connection ended before its work was done.
     #[error("the connection to {peer} was lost after {}", words(*after))]
     Disconnected {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -401,6 +402,25 @@ impl Session {
 
     pub(crate) fn peer(&self) -> &Peer {
         &self.inner.peer
+    }
+
+    /// Opens a channel of type `direct-tcpip` (RFC 4254 §7.2).
+    pub(crate) async fn open_direct_tcpip(
+        &self,
+        host: &str,
+        port: u16,
+        from: SocketAddr,
+    ) -> Result<Channel<Msg>, Error> {
+        let (address, from_port) = (from.ip().to_string(), from.port().into());
+        let handle = &self.inner.handle;
+        let open = handle.channel_open_direct_tcpip(host, port.into(), address, from_port);
+        let opened = limited(Step::Start, self.inner.peer.limit, open).await?;
+        opened.map_err(|error| match error {
+            russh::Error::ChannelOpenFailure(_) => Error::Refused {
+                request: "connect there",
+            },
+            _ => self.inner.peer.lost(),
+        })
     }
 
     /// Opens a channel of type `session` (RFC 4254 §6.1).

@@ -32,6 +32,7 @@ pub(crate) fn on(error: &Error) -> Option<String> {
             "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
         )),
         Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
+        Error::Listen { .. } => Some("another port; 0 lets the system choose".to_owned()),
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }

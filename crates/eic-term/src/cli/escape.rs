@@ -9,6 +9,10 @@ pub(crate) enum Escape {
     Disconnect,
     /// `~^Z`
     Suspend,
+    /// `~#`
+    ListForwards,
+    /// `~C`: a line to be typed follows.
+    Prompt,
     /// `~R`
     Rekey,
     /// `~?`
@@ -16,9 +20,15 @@ pub(crate) enum Escape {
 }
 
 impl Escape {
-    const ALL: [(Self, u8, &str); 4] = [
+    const ALL: [(Self, u8, &str); 6] = [
         (Self::Disconnect, b'.', "disconnect"),
         (Self::Suspend, 0x1a, "suspend eic-term"),
+        (Self::ListForwards, b'#', "list forwarded ports"),
+        (
+            Self::Prompt,
+            b'C',
+            "forward a port: -L [ADDR:]PORT:HOST:PORT",
+        ),
         (Self::Rekey, b'R', "exchange new keys with the server"),
         (Self::Help, b'?', "this list"),
     ];
@@ -59,6 +69,10 @@ impl FromStr for EscapeChar {
 pub(crate) enum Typed {
     Keys(Vec<u8>),
     Escape(Escape),
+    /// What was typed at the prompt of `~C`, to be shown.
+    Echo(String),
+    /// The line that was typed there; `None` where it was given up.
+    Line(Option<String>),
 }
 
 /// Finds escape keys in what is typed.
@@ -66,6 +80,8 @@ pub(crate) enum Typed {
 pub(crate) struct Escapes {
     escape_char: EscapeChar,
     state: State,
+    /// The line being typed at the prompt.
+    line: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +89,7 @@ enum State {
     LineStart,
     Inside,
     Pending,
+    Prompt,
 }
 
 impl Escapes {
@@ -80,6 +97,7 @@ impl Escapes {
         Self {
             escape_char,
             state: State::LineStart,
+            line: String::new(),
         }
     }
 
@@ -89,46 +107,72 @@ impl Escapes {
             return vec![Typed::Keys(typed.to_vec())];
         };
         let mut pieces = Vec::new();
-        let mut keys = Vec::with_capacity(typed.len() + 1);
         for &key in typed {
-            if self.state == State::LineStart && key == begin {
-                self.state = State::Pending;
-                continue;
+            match self.state {
+                State::Prompt => pieces.push(self.edit(key)),
+                State::LineStart if key == begin => self.state = State::Pending,
+                State::Pending => match Escape::of(key) {
+                    Some(escape) => {
+                        self.state = match escape {
+                            Escape::Prompt => State::Prompt,
+                            _ => State::LineStart,
+                        };
+                        pieces.push(Typed::Escape(escape));
+                    }
+                    None if key == begin => self.pass(key, &mut pieces),
+                    None => {
+                        self.pass(begin, &mut pieces);
+                        self.pass(key, &mut pieces);
+                    }
+                },
+                State::LineStart | State::Inside => self.pass(key, &mut pieces),
             }
-            if self.state == State::Pending {
-                if let Some(escape) = Escape::of(key) {
-                    pieces.push(Typed::Keys(std::mem::take(&mut keys)));
-                    pieces.push(Typed::Escape(escape));
-                    self.state = State::LineStart;
-                    continue;
-                }
-                if key != begin {
-                    keys.push(begin);
-                }
-            }
-            keys.push(key);
-            self.state = after(key);
         }
-        pieces.push(Typed::Keys(keys));
-        pieces.retain(|piece| !matches!(piece, Typed::Keys(keys) if keys.is_empty()));
         pieces
     }
 
-    /// The list that `~?` shows, for a terminal in raw mode.
+    /// Passes a key on to the remote side.
+    fn pass(&mut self, key: u8, pieces: &mut Vec<Typed>) {
+        self.state = match key {
+            b'\r' | b'\n' => State::LineStart,
+            _ => State::Inside,
+        };
+        match pieces.last_mut() {
+            Some(Typed::Keys(keys)) => keys.push(key),
+            _ => pieces.push(Typed::Keys(vec![key])),
+        }
+    }
+
+    /// Takes a key typed at the prompt.
+    fn edit(&mut self, key: u8) -> Typed {
+        match key {
+            b'\r' | b'\n' => {
+                self.state = State::LineStart;
+                Typed::Line(Some(std::mem::take(&mut self.line)))
+            }
+            // Ctrl-C, Ctrl-D, Escape.
+            0x03 | 0x04 | 0x1b => {
+                self.state = State::LineStart;
+                self.line.clear();
+                Typed::Line(None)
+            }
+            0x08 | 0x7f => Typed::Echo(self.line.pop().map_or("", |_| "\x08 \x08").to_owned()),
+            b' '..=b'~' => {
+                self.line.push(char::from(key));
+                Typed::Echo(char::from(key).to_string())
+            }
+            _ => Typed::Echo(String::new()),
+        }
+    }
+
+    /// The list that `~?` shows.
     pub(crate) fn help(&self) -> String {
         let begin = name(self.escape_char.0.unwrap_or(b'~'));
-        let mut help = String::from("\r\nEscape keys, after a newline:\r\n");
+        let mut help = String::from("Escape keys, after a newline:\n");
         for (_, key, meaning) in Escape::ALL {
-            help += &format!("  {begin}{:<3} {meaning}\r\n", name(key));
+            help += &format!("  {begin}{:<3} {meaning}\n", name(key));
         }
-        help + &format!("  {begin}{begin:<3} {begin} itself\r\n")
-    }
-}
-
-fn after(key: u8) -> State {
-    match key {
-        b'\r' | b'\n' => State::LineStart,
-        _ => State::Inside,
+        help + &format!("  {begin}{begin:<3} {begin} itself")
     }
 }
 
@@ -153,6 +197,8 @@ mod tests {
             .map(|piece| match piece {
                 Typed::Keys(keys) => String::from_utf8(keys).unwrap(),
                 Typed::Escape(escape) => format!("<{escape:?}>"),
+                Typed::Echo(text) => text,
+                Typed::Line(line) => format!("<{line:?}>"),
             })
             .collect()
     }
@@ -179,6 +225,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_typed_at_the_prompt() {
+        for (typed, expected) in [
+            ("~C-L x\rls", "<Prompt>-L x<Some(\"-L x\")>ls"),
+            (
+                "~C~.\x7f\x08\x7fa\r~.",
+                "<Prompt>~.\x08 \x08\x08 \x08a<Some(\"a\")><Disconnect>",
+            ),
+            ("~Cabc\x03ls", "<Prompt>abc<None>ls"),
+            ("~C\t\r", "<Prompt><Some(\"\")>"),
+        ] {
+            assert_eq!(split("~", &[typed]), expected, "{typed:?}");
+        }
+    }
+
+    #[test]
     fn another_escape_character_or_none() {
         assert_eq!(split("^]", &["~.\r\x1d."]), "~.\r<Disconnect>");
         assert_eq!(split("%", &["%%~."]), "%~.");
@@ -192,7 +253,7 @@ mod tests {
     #[test]
     fn help_names_every_key() {
         let help = Escapes::new("^]".parse().unwrap()).help();
-        for line in ["  ^]. ", "  ^]^Z ", "  ^]^] ", "itself\r\n"] {
+        for line in ["  ^]. ", "  ^]^Z ", "  ^]^] ", "itself"] {
             assert!(help.contains(line), "{line:?} in {help}");
         }
     }

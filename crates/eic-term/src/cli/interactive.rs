@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::args::Interactive;
 use super::escape::{Escape, Escapes, Typed};
 use super::expiry;
+use super::prompt::{Forwards, PROMPT};
 use super::recording::Recording;
 use super::report::{FAILED, Failure};
 use super::streams;
@@ -128,8 +129,9 @@ struct Joined {
     raw: Option<RawTerminal>,
     resizes: Resizes,
     terminations: Terminations,
-    escaped: mpsc::Receiver<Escape>,
+    said: mpsc::Receiver<Typed>,
     help: String,
+    forwards: Forwards,
     notes: mpsc::Sender<String>,
     recording: Option<Recording>,
     shown: AbortOnDropHandle<io::Result<()>>,
@@ -149,9 +151,9 @@ impl Joined {
         let terminations = Terminations::listen().map_err(failed)?;
         let help = escapes.help();
         let (typed, keys) = mpsc::channel(READS);
-        let (escape, escaped) = mpsc::channel(1);
-        let (notes, told) = mpsc::channel(4);
-        let typing = read_keys(console.keyboard, escapes, recording.clone(), typed, escape);
+        let (to_us, said) = mpsc::channel(READS);
+        let (notes, told) = mpsc::channel(READS);
+        let typing = read_keys(console.keyboard, escapes, recording.clone(), typed, to_us);
         let sending = send_keys(keys, child.stdin.take());
         let output = child.stdout.take();
         let show = Show {
@@ -165,8 +167,9 @@ impl Joined {
             raw: console.raw,
             resizes: console.resizes,
             terminations,
-            escaped,
+            said,
             help,
+            forwards: Forwards::default(),
             notes,
             recording,
             shown: AbortOnDropHandle::new(tokio::spawn(show.run(output))),
@@ -182,9 +185,9 @@ impl Joined {
         let mut announcing = true;
         loop {
             tokio::select! {
-                Some(escape) = self.escaped.recv() => match escape {
-                    Escape::Disconnect => return Ok(End::Disconnected),
-                    other => self.escape(other, session).await?,
+                Some(said) = self.said.recv() => match said {
+                    Typed::Escape(Escape::Disconnect) => return Ok(End::Disconnected),
+                    other => self.hear(other, session).await?,
                 },
                 _ = &mut self.shown, if showing => showing = false,
                 size = self.resizes.next() => self.resize(size).await?,
@@ -202,12 +205,21 @@ impl Joined {
         Ok(self.child.resize(size).await?)
     }
 
-    async fn escape(&mut self, escape: Escape, session: &Session) -> Result<(), Failure> {
-        match escape {
-            Escape::Rekey => session.rekey().await?,
-            Escape::Help => self.note(&self.help),
-            Escape::Suspend => self.suspend().await,
-            Escape::Disconnect => {}
+    /// Does what was typed for us.
+    async fn hear(&mut self, said: Typed, session: &Session) -> Result<(), Failure> {
+        match said {
+            Typed::Escape(Escape::Rekey) => session.rekey().await?,
+            Typed::Escape(Escape::Help) => self.tell(&self.help),
+            Typed::Escape(Escape::ListForwards) => self.tell(&self.forwards.list()),
+            Typed::Escape(Escape::Prompt) => self.note(PROMPT),
+            Typed::Escape(Escape::Suspend) => self.suspend().await,
+            Typed::Echo(text) => self.note(&text),
+            Typed::Line(Some(line)) => {
+                let answer = self.forwards.obey(&line, session).await;
+                self.tell(&answer);
+            }
+            Typed::Line(None) => self.tell(""),
+            Typed::Escape(Escape::Disconnect) | Typed::Keys(_) => {}
         }
         Ok(())
     }
@@ -217,8 +229,13 @@ impl Joined {
             return;
         };
         if let Err(error) = raw.suspend().await {
-            self.note(&format!("\r\n{error}\r\n"));
+            self.tell(&error.to_string());
         }
+    }
+
+    /// Says lines of our own.
+    fn tell(&self, lines: &str) {
+        self.note(&format!("\r\n{}\r\n", lines.replace('\n', "\r\n")));
     }
 
     /// Says something of our own, unless much is waiting to be said.
@@ -233,18 +250,18 @@ async fn read_keys(
     mut escapes: Escapes,
     recording: Option<Recording>,
     typed: mpsc::Sender<Vec<u8>>,
-    escape: mpsc::Sender<Escape>,
+    to_us: mpsc::Sender<Typed>,
 ) {
     while let Some(read) = keyboard.next().await {
         for piece in escapes.split(&read) {
             let taken = match piece {
-                Typed::Escape(key) => escape.send(key).await.is_ok(),
                 Typed::Keys(keys) => {
                     if let Some(recording) = &recording {
                         recording.input(&keys);
                     }
                     typed.send(keys).await.is_ok()
                 }
+                said => to_us.send(said).await.is_ok(),
             };
             if !taken {
                 return;
@@ -305,8 +322,12 @@ impl Show {
     }
 }
 
-/// Waits until nothing has been shown for a moment, then for something to say.
+/// Waits until nothing has been shown for a moment, then for something to say; takes all that there is.
 async fn quietly(told: &mut mpsc::Receiver<String>) -> Option<String> {
     tokio::time::sleep(QUIET).await;
-    told.recv().await
+    let mut text = told.recv().await?;
+    while let Ok(more) = told.try_recv() {
+        text += &more;
+    }
+    Some(text)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::process::{Signal as Number, kill_current_process_group};
-use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, Stdin};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Console;
@@ -97,60 +97,45 @@ impl Drop for RawTerminal {
 }
 
 /// What is typed.
-#[derive(Debug)]
-pub struct Keyboard(Source);
-
-#[derive(Debug)]
-enum Source {
-    Terminal(AsyncFd<File>),
-    Other(Stdin),
-}
+pub struct Keyboard(Box<dyn AsyncRead + Send + Unpin>);
 
 impl Keyboard {
     fn open() -> Self {
-        Self(match reopen(&io::stdin(), File::options().read(true)) {
-            Some(terminal) => Source::Terminal(terminal),
-            None => Source::Other(tokio::io::stdin()),
+        let terminal = reopen(&io::stdin(), File::options().read(true));
+        Self(match terminal.map(Receiver::from_file_unchecked) {
+            Some(Ok(terminal)) => Box::new(terminal),
+            _ => Box::new(tokio::io::stdin()),
         })
     }
 
     /// Waits for what is typed next; `None` at the end of input.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        let mut typed = vec![0; BUFFER];
-        let read = match &mut self.0 {
-            Source::Terminal(terminal) => {
-                let read = |terminal: &File| (&mut &*terminal).read(&mut typed);
-                terminal.async_io(Interest::READABLE, read).await
-            }
-            Source::Other(stdin) => stdin.read(&mut typed).await,
-        };
-        match read {
-            Ok(count @ 1..) => {
-                typed.truncate(count);
-                Some(typed)
-            }
+        let mut typed = Vec::with_capacity(BUFFER);
+        match self.0.read_buf(&mut typed).await {
+            Ok(1..) => Some(typed),
             Ok(0) | Err(_) => None,
         }
     }
 }
 
+impl std::fmt::Debug for Keyboard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyboard")
+    }
+}
+
 /// Opens a terminal once more, where that can be done: not to wait for it then concerns nobody else, and the
-/// system's event queue tells when it is ready, which is sooner than a thread that waits.
-fn reopen(terminal: &impl AsFd, options: &mut OpenOptions) -> Option<AsyncFd<File>> {
+/// system's event queue tells when it is ready, which is sooner than a thread that waits. To the queue it is
+/// what a named pipe is, a file that bytes come from or go to.
+fn reopen(terminal: &impl AsFd, options: &mut OpenOptions) -> Option<File> {
     let path = rustix::termios::ttyname(terminal, Vec::new()).ok()?;
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let options = options.custom_flags(i32::try_from(flags.bits()).ok()?);
-    let file = options.open(OsStr::from_bytes(path.as_bytes())).ok()?;
-    AsyncFd::new(file).ok()
+    options.open(OsStr::from_bytes(path.as_bytes())).ok()
 }
 
 /// Standard output or standard error.
-pub struct Screen(Sink);
-
-enum Sink {
-    Terminal(AsyncFd<File>),
-    Other(Box<dyn AsyncWrite + Send + Unpin>),
-}
+pub struct Screen(Box<dyn AsyncWrite + Send + Unpin>);
 
 impl Screen {
     /// Returns standard output.
@@ -166,9 +151,10 @@ impl Screen {
     }
 
     fn open<S: AsyncWrite + Send + Unpin + 'static>(to: &impl AsFd, other: fn() -> S) -> Self {
-        Self(match reopen(to, File::options().write(true)) {
-            Some(terminal) => Sink::Terminal(terminal),
-            None => Sink::Other(Box::new(other())),
+        let terminal = reopen(to, File::options().write(true));
+        Self(match terminal.map(Sender::from_file_unchecked) {
+            Some(Ok(terminal)) => Box::new(terminal),
+            _ => Box::new(other()),
         })
     }
 
@@ -176,21 +162,9 @@ impl Screen {
     ///
     /// # Errors
     /// The system's, such as [`io::ErrorKind::BrokenPipe`].
-    pub async fn show(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Sink::Terminal(terminal) => {
-                while !bytes.is_empty() {
-                    let write = |terminal: &File| (&mut &*terminal).write(bytes);
-                    let count = terminal.async_io(Interest::WRITABLE, write).await?;
-                    bytes = bytes.get(count..).unwrap_or_default();
-                }
-                Ok(())
-            }
-            Sink::Other(other) => {
-                other.write_all(bytes).await?;
-                other.flush().await
-            }
-        }
+    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
+        self.0.flush().await
     }
 }
 
