@@ -1,5 +1,6 @@
 //! Interactive sessions: our terminal joined to a remote one.
 
+use std::collections::VecDeque;
 use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,10 @@ use super::ui::Ui;
 pub(crate) const WINDOW: u32 = 256 << 10;
 /// How much output is shown at once, in bytes.
 const BUFFER: usize = 64 << 10;
-/// How many reads of the keyboard wait for the network; `~.` is still heard then.
-const READS: usize = 256;
+/// How much of what is typed waits for the network, in bytes; `~.` is still heard then.
+const MOST_UNSENT: usize = 4 << 20;
+/// How many things we have to say, or are told, may wait.
+const SAYINGS: usize = 256;
 /// How long the output has been quiet when we say something of our own: not in the middle of a sequence.
 const QUIET: Duration = Duration::from_millis(50);
 /// How long a terminal that shows nothing any more is waited for at the end.
@@ -136,7 +139,6 @@ struct Joined {
     recording: Option<Recording>,
     shown: AbortOnDropHandle<io::Result<()>>,
     _typing: AbortOnDropHandle<()>,
-    _sending: AbortOnDropHandle<()>,
 }
 
 impl Joined {
@@ -150,17 +152,23 @@ impl Joined {
         let failed = |source| Failure::new("cannot listen for signals", source);
         let terminations = Terminations::listen().map_err(failed)?;
         let help = escapes.help();
-        let (typed, keys) = mpsc::channel(READS);
-        let (to_us, said) = mpsc::channel(READS);
-        let (notes, told) = mpsc::channel(READS);
-        let typing = read_keys(console.keyboard, escapes, recording.clone(), typed, to_us);
-        let sending = send_keys(keys, child.stdin.take());
+        let (to_us, said) = mpsc::channel(SAYINGS);
+        let (notes, told) = mpsc::channel(SAYINGS);
+        let typing = Typing {
+            keyboard: console.keyboard,
+            escapes,
+            recording: recording.clone(),
+            to_us,
+            unsent: VecDeque::new(),
+        };
+        let stdin = child.stdin.take();
         let output = child.stdout.take();
         let show = Show {
             screen: console.screen,
             told,
             leftovers,
             recording: recording.clone(),
+            note: None,
         };
         Ok(Self {
             child,
@@ -173,8 +181,7 @@ impl Joined {
             notes,
             recording,
             shown: AbortOnDropHandle::new(tokio::spawn(show.run(output))),
-            _typing: AbortOnDropHandle::new(tokio::spawn(typing)),
-            _sending: AbortOnDropHandle::new(tokio::spawn(sending)),
+            _typing: AbortOnDropHandle::new(tokio::spawn(typing.run(stdin))),
         })
     }
 
@@ -244,43 +251,52 @@ impl Joined {
     }
 }
 
-/// Reads keys until the end of input.
-async fn read_keys(
-    mut keyboard: Keyboard,
-    mut escapes: Escapes,
+/// Reads keys and sends them on; those that are for us are told, even while the network takes nothing.
+struct Typing {
+    keyboard: Keyboard,
+    escapes: Escapes,
     recording: Option<Recording>,
-    typed: mpsc::Sender<Vec<u8>>,
     to_us: mpsc::Sender<Typed>,
-) {
-    while let Some(read) = keyboard.next().await {
-        for piece in escapes.split(&read) {
-            let taken = match piece {
-                Typed::Keys(keys) => {
-                    if let Some(recording) = &recording {
-                        recording.input(&keys);
-                    }
-                    typed.send(keys).await.is_ok()
-                }
-                said => to_us.send(said).await.is_ok(),
-            };
-            if !taken {
-                return;
-            }
-        }
-    }
+    unsent: VecDeque<u8>,
 }
 
-/// Sends keys, then end-of-file. A command that has ended takes no more.
-async fn send_keys(mut keys: mpsc::Receiver<Vec<u8>>, stdin: Option<ChildStdin>) {
-    let Some(mut stdin) = stdin else {
-        return;
-    };
-    while let Some(typed) = keys.recv().await {
-        if stdin.write_all(&typed).await.is_err() {
+impl Typing {
+    /// Goes on until the end of input, or of the command, which takes no more then.
+    async fn run(mut self, stdin: Option<ChildStdin>) {
+        let Some(mut stdin) = stdin else {
             return;
+        };
+        let mut open = true;
+        while open || !self.unsent.is_empty() {
+            tokio::select! {
+                biased;
+                sent = stdin.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+                read = self.keyboard.next(), if open && self.unsent.len() < MOST_UNSENT => match read {
+                    Some(read) => self.take(&read).await,
+                    None => open = false,
+                },
+            }
+        }
+        stdin.shutdown().await.ok();
+    }
+
+    async fn take(&mut self, read: &[u8]) {
+        for piece in self.escapes.split(read) {
+            let Typed::Keys(keys) = piece else {
+                // The other end goes with the session.
+                self.to_us.send(piece).await.ok();
+                continue;
+            };
+            if let Some(recording) = &self.recording {
+                recording.input(&keys);
+            }
+            self.unsent.extend(keys);
         }
     }
-    stdin.shutdown().await.ok();
 }
 
 /// What shows the output, and between it what we have to say ourselves.
@@ -289,6 +305,8 @@ struct Show {
     told: mpsc::Receiver<String>,
     leftovers: Arc<Mutex<Leftovers>>,
     recording: Option<Recording>,
+    /// What waits for a quiet moment to be said.
+    note: Option<String>,
 }
 
 impl Show {
@@ -304,9 +322,19 @@ impl Show {
                     0 => return Ok(()),
                     count => self.show(buffer.get(..count).unwrap_or_default()).await?,
                 },
-                Some(note) = quietly(&mut self.told) => self.screen.show(note.as_bytes()).await?,
+                Some(note) = self.told.recv(), if self.note.is_none() => self.note = Some(note),
+                () = tokio::time::sleep(QUIET), if self.note.is_some() => self.say().await?,
             }
         }
+    }
+
+    /// Says all that there is to say.
+    async fn say(&mut self) -> io::Result<()> {
+        let mut text = self.note.take().unwrap_or_default();
+        while let Ok(more) = self.told.try_recv() {
+            text += &more;
+        }
+        self.screen.show(text.as_bytes()).await
     }
 
     async fn show(&mut self, output: &[u8]) -> io::Result<()> {
@@ -320,14 +348,4 @@ impl Show {
         }
         Ok(())
     }
-}
-
-/// Waits until nothing has been shown for a moment, then for something to say; takes all that there is.
-async fn quietly(told: &mut mpsc::Receiver<String>) -> Option<String> {
-    tokio::time::sleep(QUIET).await;
-    let mut text = told.recv().await?;
-    while let Ok(more) = told.try_recv() {
-        text += &more;
-    }
-    Some(text)
 }
