@@ -24,7 +24,8 @@ fn typing_resizing_and_leaving() {
     terminal.type_keys("echo $((6*7)) $TERM; stty size\r");
     terminal.expect("42 xterm-256color\n24 80\n");
     terminal.resize(40, 300);
-    terminal.type_keys("until [ \"$(stty size)\" = '40 300' ]; do :; done; echo re''sized\r");
+    terminal
+        .type_keys("until [ \"$(stty size)\" = '40 300' ]; do sleep 0.1; done; echo re''sized\r");
     terminal.expect("resized");
     terminal.type_keys("exit 42\r");
     assert_eq!(terminal.exit_code(), 42);

@@ -354,7 +354,7 @@ fn a_changed_host_key_is_refused() {
     assert_failed(
         &outcome,
         "the host key of i-0e1c0000000000002 has changed",
-        "delete line 2",
+        "`eic-term trust forget i-0e1c0000000000002`",
     );
     assert!(
         std::fs::read_to_string(&pins)

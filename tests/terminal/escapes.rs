@@ -57,7 +57,8 @@ fn suspended_and_resumed() {
     terminal.expect("\n icanon\nlocally");
     terminal.resize(30, 100);
     terminal.type_keys("fg\r");
-    terminal.type_keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo se''ttled\r");
+    terminal
+        .type_keys("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; echo se''ttled\r");
     terminal.expect("settled");
     terminal.type_keys("clear; exit 3\r");
     terminal.wait_for("a clear screen", |terminal| {

@@ -114,7 +114,8 @@ fn a_storm_of_resizes_ends_at_the_last() {
         terminal.resize(20 + step % 30, 60 + step * 2);
     }
     terminal.resize(50, 300);
-    terminal.type_keys("until [ \"$(stty size)\" = '50 300' ]; do :; done; echo se''ttled\r");
+    terminal
+        .type_keys("until [ \"$(stty size)\" = '50 300' ]; do sleep 0.1; done; echo se''ttled\r");
     terminal.expect("settled");
     leave(terminal);
 }

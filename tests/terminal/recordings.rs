@@ -11,7 +11,7 @@ fn a_recording_replays_to_the_same_screen() {
         return;
     };
     terminal.resize(30, 100);
-    terminal.type_keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; clear\r");
+    terminal.type_keys("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.1; done; clear\r");
     terminal.type_keys("printf '\\033[1;32mgreen 日本語\\033[0m\\n'; echo en''d; exit\r");
     terminal.expect("end");
     terminal.drain();

@@ -11,9 +11,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "ec2")]
+use eic_auth::ConsoleKeys;
 use eic_auth::{Api, InstanceId, OsUser, Tunnel};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+#[cfg(feature = "ec2")]
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::destination::{Destination, Via};
 use crate::error::Error;
@@ -23,7 +27,7 @@ use crate::key_push::KeyPush;
 use crate::route::ConnectionType;
 use crate::session::{Answer, Connection, Session, SessionBuilder, limited};
 use crate::timeline::{Step, Timeline};
-use crate::trust::HostKeyPolicy;
+use crate::trust::{ConsoleLookUp, HostKeyPolicy, Witnesses};
 
 /// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
 /// would use up sshd's MaxAuthTries of 6.
@@ -150,7 +154,7 @@ impl Connector {
         user: Option<&OsUser>,
     ) -> Result<Session, Error> {
         let mut push = self.key_push(user, Some(&destination.id))?;
-        self.finish(destination, &mut push).await
+        self.finish(destination, &mut push, None).await
     }
 
     /// Opens the endpoint's tunnel to a port of a known destination.
@@ -192,9 +196,15 @@ impl Connector {
         &self,
         destination: &Destination,
         push: &mut KeyPush,
+        console: Option<ConsoleLookUp>,
     ) -> Result<Session, Error> {
         push.start(&destination.id);
-        let mut connection = beside(push, self.handshake(destination)).await?;
+        let witnesses = Witnesses {
+            names: self.names(destination),
+            through_endpoint: matches!(destination.via, Via::Endpoint { .. }),
+            console: console.or_else(|| self.ask_console(&destination.id)),
+        };
+        let mut connection = beside(push, self.handshake(destination, witnesses)).await?;
         if !push.is_done() {
             // The push is still under way: the time is free for the first round trip of the login.
             let user = push.user().clone();
@@ -203,7 +213,44 @@ impl Connector {
         login(connection, push).await
     }
 
-    async fn handshake(&self, destination: &Destination) -> Result<Connection, Error> {
+    /// What the host may be called in a known_hosts file.
+    fn names(&self, destination: &Destination) -> Vec<String> {
+        let (id, address) = (destination.id.as_str(), destination.address);
+        match self.options.port {
+            22 => vec![id.to_owned(), address.to_string()],
+            port => vec![id.to_owned(), format!("[{address}]:{port}")],
+        }
+    }
+
+    /// Starts reading the instance's console, where its host key is not pinned yet.
+    #[cfg(feature = "ec2")]
+    pub(crate) fn ask_console(&self, id: &InstanceId) -> Option<ConsoleLookUp> {
+        let HostKeyPolicy::Verified(trust) = &self.policy else {
+            return None;
+        };
+        trust.wants_console(id.as_str()).then(|| {
+            let (api, id) = (self.api.clone(), id.clone());
+            let step = self.options.timeline.begin(Step::ReadConsole);
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                let _step = step;
+                let text = api.console_output(&id, false).await?;
+                Ok(ConsoleKeys::read(text.as_deref().unwrap_or_default()))
+            }))
+        })
+    }
+
+    /// Without EC2's API nobody can be asked.
+    #[cfg(not(feature = "ec2"))]
+    #[expect(clippy::unused_self, reason = "it has the signature of the other")]
+    fn ask_console(&self, _: &InstanceId) -> Option<ConsoleLookUp> {
+        None
+    }
+
+    async fn handshake(
+        &self,
+        destination: &Destination,
+        witnesses: Witnesses,
+    ) -> Result<Connection, Error> {
         let stream = self.open_stream(destination).await?;
         let options = &self.options;
         let lifetime = options.max_tunnel_duration.unwrap_or(MAX_TUNNEL_DURATION);
@@ -215,6 +262,7 @@ impl Connector {
             .limit(options.limit)
             .keepalive(options.keepalive)
             .expires(expires)
+            .witnesses(witnesses)
             .timeline(options.timeline.clone());
         if let Some(bytes) = options.window {
             builder = builder.window(bytes);

@@ -11,7 +11,7 @@ use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
 
 use crate::error::Cause;
-use crate::trust::{HostKey, HostKeyError, HostKeyPolicy};
+use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Witnesses};
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
 pub(crate) type OnBanner = Arc<dyn Fn(&str) + Send + Sync>;
@@ -95,6 +95,7 @@ pub(crate) enum HandlerError {
 pub(crate) struct Handler {
     pub(crate) peer: String,
     pub(crate) policy: HostKeyPolicy,
+    pub(crate) witnesses: Witnesses,
     pub(crate) fate: Fate,
     /// How long the server may be silent.
     pub(crate) patience: Duration,
@@ -109,7 +110,8 @@ impl client::Handler for Handler {
         presented: &PublicKeyOrCertificate,
     ) -> Result<bool, HandlerError> {
         let key = HostKey::new(presented.public_key());
-        self.policy.verify(&self.peer, &key)?;
+        let believed = self.policy.verify(&self.peer, &mut self.witnesses, &key);
+        believed.await?;
         Ok(true)
     }
 

@@ -61,5 +61,5 @@ pub use pty::{Pty, WindowSize};
 pub use route::{ConnectionType, Route, choose_route};
 pub use session::{Connection, Session, SessionBuilder};
 pub use timeline::{Span, Step, StepGuard, Timeline};
-pub use trust::{HostKey, HostKeyError, HostKeyPolicy, PinFile};
+pub use trust::{HostKey, HostKeyError, HostKeyPolicy, Pin, PinFile, Proof, Trust, TrustLevel};
 pub use visible::visible;

@@ -26,9 +26,10 @@ impl Connector {
             _ => None,
         };
         let mut push = self.key_push(target.user.as_ref(), id)?;
+        let console = id.and_then(|id| self.ask_console(id));
         // A failed look-up says more than a failed push, so it is waited for first.
         let destination = self.find(&target.selector).await?;
-        self.finish(&destination, &mut push).await
+        self.finish(&destination, &mut push, console).await
     }
 
     /// Finds a target and opens an endpoint's tunnel to one of its ports.

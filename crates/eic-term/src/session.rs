@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::identity::Identity;
 use crate::timeline::{Step, Timeline};
-use crate::trust::{HostKey, HostKeyPolicy};
+use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
@@ -50,6 +50,7 @@ pub struct SessionBuilder {
     keepalive: Option<Duration>,
     window: u32,
     expires: Option<Instant>,
+    witnesses: Witnesses,
     timeline: Timeline,
     on_banner: Option<OnBanner>,
 }
@@ -67,6 +68,7 @@ impl SessionBuilder {
             keepalive: Some(Duration::from_secs(15)),
             window: WINDOW,
             expires: None,
+            witnesses: Witnesses::default(),
             timeline: Timeline::new(),
             on_banner: None,
         }
@@ -102,6 +104,12 @@ impl SessionBuilder {
         self
     }
 
+    /// Says what can speak for the host's key.
+    pub(crate) fn witnesses(mut self, witnesses: Witnesses) -> Self {
+        self.witnesses = witnesses;
+        self
+    }
+
     /// Records the steps in `timeline`.
     #[must_use]
     pub fn timeline(mut self, timeline: Timeline) -> Self {
@@ -134,6 +142,7 @@ impl SessionBuilder {
         let handler = Handler {
             peer: self.peer.clone(),
             policy: self.policy,
+            witnesses: self.witnesses,
             fate: fate.clone(),
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,

@@ -12,6 +12,8 @@ pub enum Step {
     FindInstance,
     /// Finding an endpoint (`DescribeInstanceConnectEndpoints`).
     FindEndpoint,
+    /// Reading the instance's host keys from its console (`GetConsoleOutput`).
+    ReadConsole,
     /// Pushing the public key (`SendSSHPublicKey`).
     PushKey,
     /// The TCP connection of the direct route.
@@ -31,6 +33,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::FindInstance => "find the instance",
             Self::FindEndpoint => "find an endpoint",
+            Self::ReadConsole => "read the console",
             Self::PushKey => "push the key",
             Self::Connect => "connect",
             Self::OpenTunnel => "open the tunnel",

@@ -49,10 +49,13 @@ fn on_timeout(step: Step) -> Option<String> {
 
 fn on_host_key(error: &HostKeyError) -> Option<String> {
     match error {
-        HostKeyError::Changed { path, line, .. } => Some(format!(
-            "if the instance was rebuilt, delete line {line} of {}; if not, somebody may be impersonating it",
-            path.display()
+        HostKeyError::Changed { name, .. } => Some(format!(
+            "if the instance was rebuilt, `eic-term trust forget {name}`; if not, somebody may be impersonating it"
         )),
+        HostKeyError::NotOnConsole { .. } => Some("somebody may be impersonating the host; if its keys were made anew since its first boot, --host-key off, once".to_owned()),
+        HostKeyError::ConsoleConflict { .. } => Some("look at `aws ec2 get-console-output`: the host was rebuilt, or somebody writes to its console; --host-key off, once".to_owned()),
+        HostKeyError::Revoked { .. } => Some("do not log in; if that is old, take the line out".to_owned()),
+        HostKeyError::Unverified { .. } => Some("compare the fingerprint with the host's own, then log in from a terminal and answer yes, or --host-key accept-new".to_owned()),
         HostKeyError::Unknown { .. } => Some("somebody may be impersonating the host".to_owned()),
         HostKeyError::File { .. } => {
             Some("its permissions, or another folder in EIC_TERM_DATA_DIR".to_owned())

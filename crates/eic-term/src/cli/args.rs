@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use eic_auth::{OsUser, Target};
-use eic_term::ConnectionType;
+use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
 
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     SendKey(SendKey),
     /// List instances and how each would be reached
     List(List),
+    /// List or forget the host keys that are pinned by instance id
+    #[command(subcommand)]
+    Trust(Trust),
 }
 
 /// Options of every command.
@@ -79,6 +82,11 @@ pub(crate) struct Common {
     /// AWS region
     #[arg(long, value_name = "REGION", global = true)]
     pub(crate) region: Option<String>,
+
+    /// What must speak for a new host key: strict (known_hosts or the instance's console), aws (or an
+    /// endpoint's path, or you), accept-new, off [default: aws]
+    #[arg(long, value_name = "LEVEL", global = true)]
+    pub(crate) host_key: Option<TrustLevel>,
 
     /// Way to the instance: auto, direct, or eice (an EC2 Instance Connect Endpoint) [default: auto]
     #[arg(long, value_name = "TYPE", global = true)]
@@ -280,6 +288,17 @@ pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trust {
+    /// List the pins: whose, which key, since when and what spoke for it
+    List,
+    /// Forget an instance's key, so that the next login verifies it anew
+    Forget {
+        /// The instance whose key to forget
+        target: Target,
+    },
 }
 
 fn endpoint_port(text: &str) -> Result<u16, String> {

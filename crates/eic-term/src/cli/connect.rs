@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use eic_auth::Target;
-use eic_term::Session;
+use eic_term::{Error, HostKeyError, PinFile, Session, TrustLevel};
 
 use super::args::{Common, Connect};
+use super::folders;
 use super::interactive::{self, interact};
 use super::report::Failure;
 use super::settings::Settings;
@@ -39,10 +40,34 @@ pub(crate) async fn log_in(
     let timeline = settings.options.timeline.clone();
     let progress = ui.progress(target, &timeline);
     let connector = settings.connector(ui).await?;
-    let session = connector.connect(target).await;
+    let mut session = connector.connect(target).await;
+    if let Err(Error::HostKey(doubt)) = &session
+        && is_confirmed(doubt, common, ui)?
+    {
+        session = connector.connect(target).await;
+    }
     drop(progress);
     if session.is_err() {
         ui.timeline(&timeline);
     }
     Ok(session?)
+}
+
+/// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.
+fn is_confirmed(doubt: &HostKeyError, common: &Common, ui: &Ui) -> Result<bool, Failure> {
+    let HostKeyError::Unverified {
+        name, presented, ..
+    } = doubt
+    else {
+        return Ok(false);
+    };
+    let level = common.host_key.unwrap_or_default();
+    let question = format!("{doubt}\nLog in all the same, and remember the key?");
+    let confirmed = level == TrustLevel::Aws && ui.confirms(&question);
+    if confirmed {
+        let pins = PinFile::new(folders::pins()?);
+        pins.pin(name, presented, "confirmed")
+            .map_err(Error::from)?;
+    }
+    Ok(confirmed)
 }

@@ -30,6 +30,17 @@ pub(crate) fn pins() -> Result<PathBuf, Failure> {
     Ok(folder.join("known_hosts"))
 }
 
+/// OpenSSH's files of known hosts: the user's and the system's.
+pub(crate) fn known_hosts() -> Vec<PathBuf> {
+    let own = home_dir().ok().map(|home| home.join(".ssh/known_hosts"));
+    let system = if cfg!(windows) {
+        env::var_os("ProgramData").map(|data| PathBuf::from(data).join("ssh/ssh_known_hosts"))
+    } else {
+        Some(PathBuf::from("/etc/ssh/ssh_known_hosts"))
+    };
+    own.into_iter().chain(system).collect()
+}
+
 /// Replaces a leading `~/` by the home folder.
 pub(crate) fn expand_home(path: PathBuf) -> PathBuf {
     match (path.strip_prefix("~"), home_dir()) {

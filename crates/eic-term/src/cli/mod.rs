@@ -20,6 +20,7 @@ mod send_key;
 mod settings;
 mod streams;
 mod term;
+mod trust;
 mod tunnel;
 mod ui;
 
@@ -73,5 +74,6 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,
+        Command::Trust(args) => trust::run(common, &args, ui).await,
     }
 }

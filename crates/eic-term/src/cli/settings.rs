@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eic_auth::{Api, ApiConfig, Target};
-use eic_term::{ConnectOptions, Connector, Identity, PinFile};
+use eic_term::{ConnectOptions, Connector, Identity, PinFile, Trust, TrustLevel};
 
 use super::args::Common;
 use super::config::{Config, Defaults};
@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(crate) struct Settings {
     pub(crate) options: ConnectOptions,
     api: ApiConfig,
+    level: TrustLevel,
 }
 
 impl Settings {
@@ -37,6 +38,7 @@ impl Settings {
         Ok(Self {
             api: settings.0,
             options: settings.1,
+            level: common.host_key.unwrap_or_default(),
         })
     }
 
@@ -47,14 +49,18 @@ impl Settings {
             .map_err(eic_term::Error::from)?)
     }
 
-    /// Makes a connector that pins host keys in our own file.
+    /// Makes a connector that believes host keys as `--host-key` says.
     pub(crate) async fn connector(self, ui: &Ui) -> Result<Connector, Failure> {
-        let pins = PinFile::new(folders::pins()?);
+        let teller = ui.clone();
+        let trust = Trust::new(PinFile::new(folders::pins()?))
+            .level(self.level)
+            .known_hosts(folders::known_hosts())
+            .on_proof(move |name, key, proof| teller.proof(name, key, proof));
         let api = self.api().await?;
         let mut options = self.options;
         let banner = ui.clone();
         options.on_banner(move |text| banner.banner(text));
-        Ok(Connector::new(api, pins).options(options))
+        Ok(Connector::new(api, trust).options(options))
     }
 }
 

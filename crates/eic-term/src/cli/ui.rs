@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use eic_auth::Target;
-use eic_term::{Timeline, visible};
+use eic_term::{HostKey, Proof, Timeline, visible};
 
 use super::progress::{Line, Progress};
 use super::report::Failure;
@@ -55,6 +55,31 @@ impl Ui {
         if !self.quiet {
             self.say(visible(&text.replace("\r\n", "\n")).trim_end());
         }
+    }
+
+    /// Says what spoke for a host's key: always where it is little, else with `-v`.
+    pub(crate) fn proof(&self, name: &str, key: &HostKey, proof: Proof) {
+        let weak = match proof {
+            Proof::Endpoint => "that it came through an AWS endpoint",
+            Proof::FirstUse => "nothing but that it was the first",
+            _ if self.verbose => return self.say(&format!("host key of {name}: {key} ({proof})")),
+            _ => return,
+        };
+        self.notice(&format!(
+            "pinned the host key of {name}, {key}: {weak} speaks for it"
+        ));
+    }
+
+    /// Asks a person; anything but `yes` is no, and so is that nobody is there to answer.
+    pub(crate) fn confirms(&self, question: &str) -> bool {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return false;
+        }
+        self.line.erase();
+        write!(io::stderr().lock(), "{question} (yes/no) ").ok();
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.is_ok() && answer.trim().eq_ignore_ascii_case("yes")
     }
 
     /// Shows a failure: what, why, and what to do.

@@ -1,7 +1,11 @@
 //! Which host keys are believed.
 
+mod known_hosts;
 mod pins;
 mod policy;
+mod verified;
 
-pub use pins::PinFile;
+pub use pins::{Pin, PinFile};
 pub use policy::{HostKey, HostKeyError, HostKeyPolicy};
+pub(crate) use verified::{ConsoleLookUp, Witnesses};
+pub use verified::{Proof, Trust, TrustLevel};

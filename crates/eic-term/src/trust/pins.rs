@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::policy::{HostKey, HostKeyError};
 
@@ -23,10 +24,18 @@ pub struct PinFile {
     path: PathBuf,
 }
 
-/// A pinned key and its line, counted from 1.
-struct Pin {
-    line: usize,
-    key: HostKey,
+/// A pinned key.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Pin {
+    /// Whose it is: an instance id, mostly.
+    pub name: String,
+    /// The key.
+    pub key: HostKey,
+    /// When it was pinned and what spoke for it; empty where the file does not say.
+    pub note: String,
+    /// Its line in the file, counted from 1.
+    pub line: usize,
 }
 
 impl PinFile {
@@ -44,39 +53,88 @@ impl PinFile {
 
     /// Returns the keys pinned for `name`.
     pub(crate) fn keys(&self, name: &str) -> Result<Vec<HostKey>, HostKeyError> {
-        let text = self.read().map_err(|source| self.error(source))?;
-        Ok(pins(&text, name).into_iter().map(|pin| pin.key).collect())
+        let text = self.content()?;
+        Ok(pins(&text)
+            .filter(|pin| pin.name == name)
+            .map(|pin| pin.key)
+            .collect())
+    }
+
+    /// Returns all pins, in the order of the file.
+    ///
+    /// # Errors
+    /// [`HostKeyError::File`].
+    pub fn pins(&self) -> Result<Vec<Pin>, HostKeyError> {
+        Ok(pins(&self.content()?).collect())
+    }
+
+    /// Pins a key, unless it is; `how` says what spoke for it, in one word.
+    ///
+    /// # Errors
+    /// [`HostKeyError::Changed`] where another key is pinned, [`HostKeyError::File`].
+    pub fn pin(&self, name: &str, key: &HostKey, how: &str) -> Result<(), HostKeyError> {
+        let _lock = self.lock().map_err(|source| self.error(source))?;
+        // Another login may have pinned it meanwhile.
+        let text = self.content()?;
+        if self.is_pinned(&text, name, key)? {
+            return Ok(());
+        }
+        let when = humantime::format_rfc3339_seconds(SystemTime::now());
+        let line = format!("{name} {} {when} {how}\n", key.to_line());
+        self.append(text, &line)
+            .map_err(|source| self.error(source))
+    }
+
+    /// Takes out every key pinned for `name` alone; returns how many.
+    ///
+    /// # Errors
+    /// [`HostKeyError::File`].
+    pub fn forget(&self, name: &str) -> Result<usize, HostKeyError> {
+        let _lock = self.lock().map_err(|source| self.error(source))?;
+        let text = self.content()?;
+        let gone: Vec<_> = pins(&text)
+            .filter(|pin| pin.name == name)
+            .map(|pin| pin.line)
+            .collect();
+        let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
+        let kept = lines.filter(|(index, _)| !gone.contains(&(index + 1)));
+        let kept: Vec<u8> = kept.flat_map(|(_, line)| line).copied().collect();
+        if !gone.is_empty() {
+            self.replace(&kept).map_err(|source| self.error(source))?;
+        }
+        Ok(gone.len())
+    }
+
+    /// The file's content; nothing where there is none.
+    pub(crate) fn content(&self) -> Result<Vec<u8>, HostKeyError> {
+        self.read().map_err(|source| self.error(source))
+    }
+
+    /// Whether this key is pinned; another one is an error.
+    pub(crate) fn has(&self, name: &str, key: &HostKey) -> Result<bool, HostKeyError> {
+        self.is_pinned(&self.content()?, name, key)
     }
 
     /// Accepts the pinned key, pins a first one, refuses a changed one.
     pub(crate) fn check_or_pin(&self, name: &str, key: &HostKey) -> Result<(), HostKeyError> {
-        let text = self.read().map_err(|source| self.error(source))?;
-        if self.is_pinned(&text, name, key)? {
+        if self.has(name, key)? {
             return Ok(());
         }
-        let _lock = self.lock().map_err(|source| self.error(source))?;
-        // Another login may have pinned it between the look and the lock.
-        let text = self.read().map_err(|source| self.error(source))?;
-        if self.is_pinned(&text, name, key)? {
-            return Ok(());
-        }
-        self.append(text, name, key)
-            .map_err(|source| self.error(source))
+        self.pin(name, key, "first-use")
     }
 
     fn is_pinned(&self, text: &[u8], name: &str, key: &HostKey) -> Result<bool, HostKeyError> {
-        let pins = pins(text, name);
+        let pins: Vec<_> = pins(text).filter(|pin| pin.name == name).collect();
         if pins.iter().any(|pin| pin.key == *key) {
             return Ok(true);
         }
-        match pins.first() {
+        match pins.into_iter().next() {
             None => Ok(false),
             Some(pin) => Err(HostKeyError::Changed {
                 name: name.to_owned(),
-                pinned: pin.key.to_string(),
+                pinned: Box::new(pin),
                 presented: key.to_string(),
                 path: self.path.clone(),
-                line: pin.line,
             }),
         }
     }
@@ -102,13 +160,17 @@ impl PinFile {
         Ok(lock)
     }
 
-    fn append(&self, mut text: Vec<u8>, name: &str, key: &HostKey) -> io::Result<()> {
+    fn append(&self, mut text: Vec<u8>, line: &str) -> io::Result<()> {
         if text.last().is_some_and(|last| *last != b'\n') {
             text.push(b'\n');
         }
-        text.extend_from_slice(format!("{name} {}\n", key.to_line()).as_bytes());
+        text.extend_from_slice(line.as_bytes());
+        self.replace(&text)
+    }
+
+    fn replace(&self, text: &[u8]) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
-        file.write_all(&text)?;
+        file.write_all(text)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
         Ok(())
@@ -129,20 +191,26 @@ impl PinFile {
     }
 }
 
-fn pins(text: &[u8], name: &str) -> Vec<Pin> {
+/// Every line that is a pin, once for each of its names.
+fn pins(text: &[u8]) -> impl Iterator<Item = Pin> + '_ {
     let lines = text.split(|byte| *byte == b'\n').enumerate();
-    lines
-        .filter_map(|(index, line)| {
-            let line = std::str::from_utf8(line).ok()?;
-            let (names, key) = line.trim().split_once([' ', '\t'])?;
-            let named = names.split(',').any(|one| one == name);
-            let key = named.then(|| HostKey::parse(key)).flatten()?;
-            Some(Pin {
+    lines.flat_map(|(index, line)| {
+        let line = std::str::from_utf8(line).unwrap_or_default();
+        let (names, key) = line.trim().split_once([' ', '\t']).unwrap_or_default();
+        // Markers such as `@revoked` are no pins.
+        let parsed = HostKey::parse(key).filter(|_| !names.starts_with('@'));
+        let note: Vec<_> = key.split_whitespace().skip(2).collect();
+        let note = note.join(" ");
+        parsed.into_iter().flat_map(move |key| {
+            let pin = |name: &str| Pin {
+                name: name.to_owned(),
+                key: key.clone(),
+                note: note.clone(),
                 line: index + 1,
-                key,
-            })
+            };
+            names.split(',').map(pin).collect::<Vec<_>>()
         })
-        .collect()
+    })
 }
 
 #[cfg(test)]
@@ -167,7 +235,7 @@ mod tests {
         pins.check_or_pin("i-2", &key(TWO)).unwrap();
         let error = pins.check_or_pin("i-1", &key(TWO)).unwrap_err();
         assert!(
-            matches!(error, HostKeyError::Changed { line: 1, .. }),
+            matches!(&error, HostKeyError::Changed { pinned, .. } if pinned.line == 1),
             "{error}"
         );
         assert_eq!(pins.keys("i-1").unwrap(), [key(ONE)]);
@@ -183,7 +251,14 @@ mod tests {
         PinFile::new(&path).check_or_pin("i-1", &key(ONE)).unwrap();
         let after = fs::read(&path).unwrap();
         assert!(after.starts_with(&before));
-        assert!(after.ends_with(format!("\ni-1 {ONE}\n").as_bytes()));
+        let last = String::from_utf8_lossy(&after[before.len()..]).into_owned();
+        assert!(last.starts_with(&format!("\ni-1 {ONE} 2")), "{last}");
+        assert!(last.ends_with("Z first-use\n"), "{last}");
+        assert_eq!(PinFile::new(&path).forget("i-1").unwrap(), 1);
+        assert_eq!(PinFile::new(&path).forget("i-1").unwrap(), 0);
+        let mut kept = before;
+        kept.push(b'\n');
+        assert_eq!(fs::read(&path).unwrap(), kept);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use russh::keys::{HashAlg, PublicKey};
 
-use super::pins::PinFile;
+use super::pins::{Pin, PinFile};
+use super::verified::{Trust, Witnesses};
 
 /// A server's public key.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub enum HostKeyPolicy {
     /// The key pinned in this file for the peer (an instance id, say); the first key seen is
     /// pinned, a changed one refused.
     Pinned(PinFile),
+    /// The key pinned for the peer, or one that something else speaks for.
+    Verified(Trust),
     /// Any key: whoever controls the network can impersonate the host.
     DangerAcceptAny,
 }
@@ -83,9 +86,20 @@ impl From<PinFile> for HostKeyPolicy {
     }
 }
 
+impl From<Trust> for HostKeyPolicy {
+    fn from(trust: Trust) -> Self {
+        Self::Verified(trust)
+    }
+}
+
 impl HostKeyPolicy {
     /// Believes `key` of `peer`, or says why not.
-    pub(crate) fn verify(&self, peer: &str, key: &HostKey) -> Result<(), HostKeyError> {
+    pub(crate) async fn verify(
+        &self,
+        peer: &str,
+        witnesses: &mut Witnesses,
+        key: &HostKey,
+    ) -> Result<(), HostKeyError> {
         match self {
             Self::DangerAcceptAny => Ok(()),
             Self::Known(keys) if keys.contains(key) => Ok(()),
@@ -94,6 +108,7 @@ impl HostKeyPolicy {
                 expected: keys.iter().map(ToString::to_string).collect(),
             }),
             Self::Pinned(file) => file.check_or_pin(peer, key),
+            Self::Verified(trust) => trust.verify(peer, witnesses, key).await,
         }
     }
 
@@ -103,6 +118,7 @@ impl HostKeyPolicy {
             Self::DangerAcceptAny => Ok(Vec::new()),
             Self::Known(keys) => Ok(keys.clone()),
             Self::Pinned(file) => file.keys(peer),
+            Self::Verified(trust) => trust.pins().keys(peer),
         }
     }
 }
@@ -112,18 +128,54 @@ impl HostKeyPolicy {
 #[non_exhaustive]
 pub enum HostKeyError {
     /// The host's key is not the pinned one: the host was rebuilt, or somebody impersonates it.
-    #[error("the host key of {name} has changed: pinned {pinned}, presented {presented}")]
+    #[error("the host key of {name} has changed: pinned {}{}, presented {presented}", pinned.key, since(pinned))]
     Changed {
         /// Whose key.
         name: String,
-        /// The pinned key's algorithm and fingerprint.
-        pinned: String,
+        /// What was pinned, when, and on which line.
+        pinned: Box<Pin>,
         /// The presented key's algorithm and fingerprint.
         presented: String,
         /// The file that holds the pin.
         path: PathBuf,
-        /// The pin's line in it, counted from 1.
-        line: usize,
+    },
+    /// A known_hosts file revokes the key.
+    #[error("the host key {presented} of {name} is revoked in {}", path.display())]
+    Revoked {
+        /// Whose key.
+        name: String,
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The instance printed other keys on its console.
+    #[error("the host key {presented} is none of those that {name} printed on its console")]
+    NotOnConsole {
+        /// Whose key.
+        name: String,
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+        /// Those on the console.
+        console: Vec<String>,
+    },
+    /// The console shows several sets of keys, so that none can be believed.
+    #[error("the console of {name} contradicts itself on its host keys; presented {presented}")]
+    ConsoleConflict {
+        /// Whose key.
+        name: String,
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+    },
+    /// Nothing speaks for the key.
+    #[error("the host key {presented} of {name} could not be verified: {reason}")]
+    Unverified {
+        /// Whose key.
+        name: String,
+        /// The presented key.
+        presented: Box<HostKey>,
+        /// Why nothing speaks for it.
+        reason: String,
     },
     /// The host's key is none of the known ones.
     #[error("the host key {presented} is none of the {} known", expected.len())]
@@ -141,4 +193,11 @@ pub enum HostKeyError {
         /// The system's reason.
         source: std::io::Error,
     },
+}
+
+fn since(pin: &Pin) -> String {
+    match pin.note.as_str() {
+        "" => String::new(),
+        note => format!(" ({note})"),
+    }
 }
