@@ -132,6 +132,7 @@ impl Trust {
     }
 
     /// Whether the console is worth asking: nothing is pinned yet.
+    #[cfg(feature = "ec2")]
     pub(crate) fn wants_console(&self, peer: &str) -> bool {
         self.level != TrustLevel::Off && self.pins.keys(peer).is_ok_and(|keys| keys.is_empty())
     }
