@@ -19,13 +19,14 @@ use tokio::net::TcpStream;
 #[cfg(feature = "ec2")]
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::connection::{Answer, Connection, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::handler::OnBanner;
 use crate::identity::Identity;
 use crate::key_push::KeyPush;
 use crate::route::ConnectionType;
-use crate::session::{Answer, Connection, Session, SessionBuilder, limited};
+use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{ConsoleLookUp, HostKeyPolicy, Witnesses};
 
