@@ -123,12 +123,15 @@ fn a_denied_console_is_no_failure_by_itself() {
 
 #[test]
 fn a_person_is_asked_on_a_terminal() {
+    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
+        return;
+    }
     for (answer, code) in [("no\r", 255), ("yes\r", 0)] {
         let sandbox = silent();
         let mut terminal = Terminal::start(
             &sandbox,
             &support::binary(),
-            &["exec", "-n", "web-1", "--", "true"],
+            &["exec", "web-1", "--", "true"],
         );
         terminal.expect("remember the key? (yes/no)");
         terminal.type_keys(answer);
