@@ -53,6 +53,7 @@ pub(crate) async fn interact(
         Some(path) => Some(
             Recording::create(path, args.record_input, size, &term).map_err(|source| {
                 Failure::new(format!("cannot record into {}", path.display()), source)
+                    .advised("a new file in a folder of yours; a recording replaces none")
             })?,
         ),
         None => None,
