@@ -21,6 +21,8 @@ pub struct Config {
     pub(crate) faults: Vec<Fault>,
     pub(crate) key_life: Duration,
     pub(crate) authorized_keys: Vec<String>,
+    pub(crate) sshd_options: Vec<String>,
+    pub(crate) one_time_code: Option<String>,
 }
 
 impl Default for Config {
@@ -32,6 +34,8 @@ impl Default for Config {
             faults: Vec::new(),
             key_life: Duration::from_secs(60),
             authorized_keys: Vec::new(),
+            sshd_options: Vec::new(),
+            one_time_code: None,
         }
     }
 }
@@ -73,6 +77,19 @@ impl Config {
     /// if it had been there from the launch: for logins without a push.
     pub fn authorized_key(mut self, line: impl Into<String>) -> Self {
         self.authorized_keys.push(line.into());
+        self
+    }
+
+    /// Adds a line of sshd_config(5) to the real servers' configuration, before all others, so that it counts. The
+    /// files that it names are read at each connection.
+    pub fn sshd_option(mut self, line: impl Into<String>) -> Self {
+        self.sshd_options.push(line.into());
+        self
+    }
+
+    /// Lets the built-in SSH hosts ask for this code after the key, as hosts with a second factor do (RFC 4256).
+    pub fn one_time_code(mut self, code: impl Into<String>) -> Self {
+        self.one_time_code = Some(code.into());
         self
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct Yard {
 /// What instances' hosts are made of.
 struct Builder<'a> {
     sshd: Option<SshdProgram>,
+    config: &'a Config,
     folder: &'a Path,
     keys: &'a Arc<Keys>,
 }
@@ -40,7 +41,12 @@ impl Yard {
         keys: &Arc<Keys>,
     ) -> Result<Self, Error> {
         let sshd = config.sshd.then(SshdProgram::find).transpose()?;
-        let builder = Builder { sshd, folder, keys };
+        let builder = Builder {
+            sshd,
+            config,
+            folder,
+            keys,
+        };
         let mut yard = Self {
             fleet,
             hosts: BTreeMap::new(),
@@ -148,9 +154,11 @@ impl Builder<'_> {
                 self.folder.join(&entry.id),
                 self.keys,
                 host_keys,
+                &self.config.sshd_options,
             )?),
             (SshEntry::Up, None) => {
-                Host::Builtin(Builtin::new(&entry.id, Arc::clone(self.keys), host_keys))
+                let (keys, code) = (Arc::clone(self.keys), self.config.one_time_code.clone());
+                Host::Builtin(Builtin::new(&entry.id, keys, host_keys, code))
             }
         })
     }

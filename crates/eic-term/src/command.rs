@@ -6,6 +6,7 @@ use russh::ChannelWriteHalf;
 use russh::client::Msg;
 use tokio::io::AsyncReadExt;
 
+use crate::agent::Agent;
 use crate::child::{Child, ChildOutput, ExitStatus};
 use crate::error::Error;
 use crate::pty::Pty;
@@ -34,6 +35,7 @@ pub struct Command {
     request: Request,
     env: Vec<(String, String)>,
     pty: Option<Pty>,
+    agent: Option<Agent>,
 }
 
 impl Command {
@@ -51,6 +53,7 @@ impl Command {
             request,
             env: Vec::new(),
             pty: None,
+            agent: None,
         }
     }
 
@@ -66,6 +69,14 @@ impl Command {
     #[must_use]
     pub fn pty(mut self, pty: Pty) -> Self {
         self.pty = Some(pty);
+        self
+    }
+
+    /// Lets the host use this agent's keys, for as long as the session lasts. Whoever is root there can too: the agent
+    /// is lent to the machine, not to the command. Servers may refuse it silently.
+    #[must_use]
+    pub fn forward_agent(mut self, agent: Agent) -> Self {
+        self.agent = Some(agent);
         self
     }
 
@@ -109,6 +120,10 @@ impl Command {
             channel
                 .set_env(false, name.as_str(), value.as_str())
                 .await?;
+        }
+        if let Some(agent) = &self.agent {
+            self.session.lend(agent.clone());
+            channel.agent_forward(false).await?;
         }
         if let Some(pty) = &self.pty {
             request_pty(channel, pty).await?;

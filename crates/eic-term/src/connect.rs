@@ -19,25 +19,17 @@ use tokio::net::TcpStream;
 #[cfg(feature = "ec2")]
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::connection::{Answer, Connection, SessionBuilder};
+use crate::connection::{Connection, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::handler::OnBanner;
 use crate::identity::Identity;
 use crate::key_push::KeyPush;
+use crate::login::{Answer, Answers, Asker, Login, Question};
 use crate::route::ConnectionType;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
-use crate::trust::{ConsoleLookUp, HostKeyPolicy, Witnesses};
-
-/// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
-/// would use up sshd's MaxAuthTries of 6.
-const RETRIES: [Duration; 4] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_millis(1000),
-    Duration::from_millis(1500),
-];
+use crate::trust::{ConsoleLookUp, HostKeyPolicy, Known, Witnesses};
 
 /// How long an endpoint keeps a tunnel open unless asked for less
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/eice-quotas.html>).
@@ -72,11 +64,14 @@ pub struct ConnectOptions {
     pub keepalive: Option<Duration>,
     /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
     pub window: Option<u32>,
-    /// An own key: nothing is pushed then.
-    pub identity: Option<Identity>,
+    /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
+    pub legacy: bool,
+    /// Own keys, tried in turn: nothing is pushed then.
+    pub identities: Vec<Identity>,
     /// Where the steps are recorded.
     pub timeline: Timeline,
     on_banner: Option<OnBanner>,
+    asker: Option<Asker>,
 }
 
 impl Default for ConnectOptions {
@@ -92,9 +87,11 @@ impl Default for ConnectOptions {
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
             window: None,
-            identity: None,
+            legacy: false,
+            identities: Vec::new(),
             timeline: Timeline::new(),
             on_banner: None,
+            asker: None,
         }
     }
 }
@@ -103,6 +100,15 @@ impl ConnectOptions {
     /// Receives the server's text before the login; see [`SessionBuilder::on_banner`].
     pub fn on_banner(&mut self, on_banner: impl Fn(&str) + Send + Sync + 'static) {
         self.on_banner = Some(Arc::new(on_banner));
+    }
+
+    /// Asks a person for passwords and whatever else a server wants to know beside the key. Without it such a login
+    /// is refused.
+    pub fn on_question<F>(&mut self, ask: impl Fn(Question) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Answers> + Send + 'static,
+    {
+        self.asker = Some(Asker::new(ask));
     }
 }
 
@@ -184,7 +190,7 @@ impl Connector {
         id: Option<&InstanceId>,
     ) -> Result<KeyPush, Error> {
         let user = user.unwrap_or(&self.options.user).clone();
-        let own = self.options.identity.clone();
+        let own = self.options.identities.clone();
         let mut push = KeyPush::new(self.api.clone(), user, own, self.options.timeline.clone())?;
         if let Some(id) = id {
             push.start(id);
@@ -202,6 +208,7 @@ impl Connector {
         push.start(&destination.id);
         let witnesses = Witnesses {
             names: self.names(destination),
+            known: Known::default(),
             through_endpoint: matches!(destination.via, Via::Endpoint { .. }),
             console: console.or_else(|| self.ask_console(&destination.id)),
         };
@@ -209,9 +216,20 @@ impl Connector {
         if !push.is_done() {
             // The push is still under way: the time is free for the first round trip of the login.
             let user = push.user().clone();
-            beside(push, connection.prime(&user)).await?;
+            if beside(push, connection.prime(&user)).await? == Answer::Accepted {
+                return Ok(connection.into_session());
+            }
         }
-        login(connection, push).await
+        push.refresh().await?;
+        let timeline = connection.timeline().clone();
+        let _step = timeline.begin(Step::Login);
+        let login = Login {
+            user: push.user(),
+            identities: push.identities(),
+            pushed: push.is_pushed(),
+            asker: self.options.asker.as_ref(),
+        };
+        login.run(connection).await
     }
 
     /// What the host may be called in a known_hosts file.
@@ -262,6 +280,7 @@ impl Connector {
         let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
             .limit(options.limit)
             .keepalive(options.keepalive)
+            .legacy(options.legacy)
             .expires(expires)
             .witnesses(witnesses)
             .timeline(options.timeline.clone());
@@ -312,26 +331,4 @@ async fn beside<T>(
             pushed = push.wait(), if !push.is_done() => pushed?,
         }
     }
-}
-
-async fn login(mut connection: Connection, push: &mut KeyPush) -> Result<Session, Error> {
-    push.refresh().await?;
-    let timeline = connection.timeline().clone();
-    let _step = timeline.begin(Step::Login);
-    let (user, identity) = (push.user().clone(), push.identity().clone());
-    let mut waits = RETRIES.iter().filter(|_| push.is_pushed());
-    loop {
-        let methods = match connection.offer(&user, &identity).await? {
-            Answer::Accepted => return Ok(connection.into_session()),
-            Answer::Refused { methods } => methods,
-        };
-        let Some(wait) = waits.next().filter(|_| offers_public_key(&methods)) else {
-            return Err(connection.refusal(&user, push.is_pushed(), methods));
-        };
-        tokio::time::sleep(*wait).await;
-    }
-}
-
-fn offers_public_key(methods: &[String]) -> bool {
-    methods.iter().any(|method| method == "publickey")
 }

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 
 use eic_auth::{OsUser, TunnelError};
 use russh::Preferred;
-use russh::client::{self, AuthResult, Handle};
-use russh::keys::{Algorithm, PrivateKeyWithHashAlg};
+use russh::client::{self, Handle};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::agent::Lent;
+use crate::algorithms::{self, Agreed};
 use crate::error::Error;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::identity::Identity;
+use crate::login::Login;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
-use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
+use crate::trust::{HostKeyPolicy, Witnesses};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
@@ -43,6 +45,7 @@ pub struct SessionBuilder {
     limit: Duration,
     keepalive: Option<Duration>,
     window: u32,
+    legacy: bool,
     expires: Option<Instant>,
     witnesses: Witnesses,
     timeline: Timeline,
@@ -61,6 +64,7 @@ impl SessionBuilder {
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
             window: WINDOW,
+            legacy: false,
             expires: None,
             witnesses: Witnesses::default(),
             timeline: Timeline::new(),
@@ -88,6 +92,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn window(mut self, bytes: u32) -> Self {
         self.window = bytes;
+        self
+    }
+
+    /// Offers SHA-1 and CBC too, last, for servers that know nothing else; see [`Algorithms::outdated`](crate::Algorithms::outdated).
+    #[must_use]
+    pub fn legacy(mut self, legacy: bool) -> Self {
+        self.legacy = legacy;
         self
     }
 
@@ -122,22 +133,26 @@ impl SessionBuilder {
     ///
     /// # Errors
     /// [`Error::HostKey`], [`Error::Handshake`], or [`Error::Timeout`].
-    pub async fn handshake<S>(self, stream: S) -> Result<Connection, Error>
+    pub async fn handshake<S>(mut self, stream: S) -> Result<Connection, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let _step = self.timeline.begin(Step::Handshake);
-        let fate = Fate::default();
+        let (fate, agreed) = (Fate::default(), Agreed::default());
+        let lent = Lent::default();
+        self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
-            ..config(&self.policy.known_keys(&self.peer)?)
+            ..config(algorithms::offered(&self.witnesses.known, self.legacy))
         };
         let handler = Handler {
             peer: self.peer.clone(),
             policy: self.policy,
             witnesses: self.witnesses,
             fate: fate.clone(),
+            agreed: agreed.clone(),
+            lent: lent.clone(),
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
         };
@@ -146,7 +161,10 @@ impl SessionBuilder {
         let peer = Peer {
             name: self.peer,
             fate,
+            agreed,
+            lent,
             limit: self.limit,
+            legacy: self.legacy,
             since: Instant::now(),
             expires: self.expires,
             timeline: self.timeline,
@@ -156,34 +174,14 @@ impl SessionBuilder {
     }
 }
 
-fn config(known: &[HostKey]) -> client::Config {
+fn config(preferred: Preferred) -> client::Config {
     client::Config {
         channel_buffer_size: PACKETS,
         keepalive_max: MISSES as usize,
         nodelay: true,
-        preferred: Preferred {
-            key: host_key_algorithms(known).into(),
-            ..Preferred::DEFAULT
-        },
+        preferred,
         ..client::Config::default()
     }
-}
-
-/// Puts the algorithms of known keys first, as OpenSSH does: a server has several keys, and another
-/// one than the known would look like a changed key. SHA-1 signatures are left out.
-fn host_key_algorithms(known: &[HostKey]) -> Vec<Algorithm> {
-    let same = |wanted: &Algorithm| {
-        let is = |key: &HostKey| match (key.raw_algorithm(), wanted) {
-            (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-            (one, other) => one == *other,
-        };
-        known.iter().any(is)
-    };
-    let sha1 = Algorithm::Rsa { hash: None };
-    let usable = Preferred::DEFAULT.key.iter().filter(|one| **one != sha1);
-    let (mut first, rest): (Vec<_>, Vec<_>) = usable.cloned().partition(same);
-    first.extend(rest);
-    first
 }
 
 /// What errors and limits need to know of the other side.
@@ -191,7 +189,10 @@ fn host_key_algorithms(known: &[HostKey]) -> Vec<Algorithm> {
 pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) fate: Fate,
+    pub(crate) agreed: Agreed,
+    pub(crate) lent: Lent,
     pub(crate) limit: Duration,
+    pub(crate) legacy: bool,
     /// When the connection was made.
     since: Instant,
     pub(crate) expires: Option<Instant>,
@@ -202,6 +203,9 @@ impl Peer {
     fn handshake_error(&self, error: HandlerError) -> Error {
         let error = match error {
             HandlerError::HostKey(error) => return Error::HostKey(error),
+            HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
+                return algorithms::none_in_common(&self.name, kind, theirs);
+            }
             HandlerError::Ssh(error) => error,
         };
         let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP);
@@ -254,47 +258,23 @@ impl Peer {
 ///
 /// Dropping it closes the stream.
 pub struct Connection {
-    handle: Handle<Handler>,
-    peer: Peer,
-}
-
-/// What the server said to a credential.
-pub(crate) enum Answer {
-    Accepted,
-    Refused { methods: Vec<String> },
+    pub(crate) handle: Handle<Handler>,
+    pub(crate) peer: Peer,
 }
 
 impl Connection {
     /// Logs in with a key (RFC 4252 §7).
     ///
     /// # Errors
-    /// [`Error::Login`] where the key is refused, [`Error::Disconnected`] or [`Error::Timeout`].
-    pub async fn login(mut self, user: &OsUser, identity: &Identity) -> Result<Session, Error> {
-        match self.offer(user, identity).await? {
-            Answer::Accepted => Ok(self.into_session()),
-            Answer::Refused { methods } => Err(self.refusal(user, false, methods)),
-        }
-    }
-
-    /// Spends the round trip of the authentication service's request (RFC 4252 §5) ahead of time.
-    pub(crate) async fn prime(&mut self, user: &OsUser) -> Result<Answer, Error> {
-        let none = self.handle.authenticate_none(user.as_str());
-        let answer = limited(Step::Login, self.peer.limit, none).await?;
-        self.answer(answer)
-    }
-
-    /// Offers a key once.
-    pub(crate) async fn offer(&mut self, user: &OsUser, id: &Identity) -> Result<Answer, Error> {
-        let hash = if id.is_rsa() {
-            let best = self.handle.best_supported_rsa_hash().await;
-            best.map_err(|_| self.peer.lost())?.flatten()
-        } else {
-            None
+    /// [`Error::Login`] where the key is refused, or is not enough; [`Error::Disconnected`] or [`Error::Timeout`].
+    pub async fn login(self, user: &OsUser, identity: &Identity) -> Result<Session, Error> {
+        let login = Login {
+            user,
+            identities: std::slice::from_ref(identity),
+            pushed: false,
+            asker: None,
         };
-        let key = PrivateKeyWithHashAlg::new(id.key(), hash);
-        let offer = self.handle.authenticate_publickey(user.as_str(), key);
-        let answer = limited(Step::Login, self.peer.limit, offer).await?;
-        self.answer(answer)
+        login.run(self).await
     }
 
     pub(crate) fn into_session(self) -> Session {
@@ -313,38 +293,10 @@ impl Connection {
     pub(crate) fn timeline(&self) -> &Timeline {
         &self.peer.timeline
     }
-
-    fn answer(&self, answer: Result<AuthResult, russh::Error>) -> Result<Answer, Error> {
-        match answer {
-            Ok(AuthResult::Success) => Ok(Answer::Accepted),
-            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.peer.lost()),
-            Ok(AuthResult::Failure {
-                remaining_methods, ..
-            }) => Ok(Answer::Refused {
-                methods: remaining_methods.iter().map(String::from).collect(),
-            }),
-            Err(_) => Err(self.peer.lost()),
-        }
-    }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Connection({})", self.peer.name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn algorithms_of_known_keys_come_first() {
-        assert_eq!(host_key_algorithms(&[]).first(), Some(&Algorithm::Ed25519));
-        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
-        let known = [HostKey::parse(ecdsa).unwrap()];
-        let first = host_key_algorithms(&known).first().unwrap().to_string();
-        assert_eq!(first, "ecdsa-sha2-nistp256");
-        assert!(!host_key_algorithms(&known).contains(&Algorithm::Rsa { hash: None }));
     }
 }

@@ -112,6 +112,18 @@ pub enum Error {
         source: Cause,
     },
 
+    /// The server knows none of the algorithms offered for one purpose (RFC 4253 §7.1). Old servers may know what
+    /// [`SessionBuilder::legacy`](crate::SessionBuilder::legacy) offers.
+    #[error("{peer} knows no {kind} that is safe enough, only {}", known.join(", "))]
+    Algorithms {
+        /// The instance or address.
+        peer: String,
+        /// The purpose.
+        kind: &'static str,
+        /// What the server knows.
+        known: Vec<String>,
+    },
+
     /// The host key is not the one expected.
     #[error(transparent)]
     HostKey(#[from] HostKeyError),
@@ -122,6 +134,24 @@ pub enum Error {
         /// Why not.
         source: Cause,
     },
+
+    /// The private key is encrypted: its passphrase is wanted, or another.
+    #[error("{}", if *given { "the passphrase is not the key's" } else { "the key is encrypted, and no passphrase is given" })]
+    Passphrase {
+        /// Whether one was given.
+        given: bool,
+    },
+
+    /// The ssh-agent cannot be used.
+    #[error("cannot use the ssh-agent")]
+    Agent {
+        /// Why not.
+        source: Cause,
+    },
+
+    /// The person who was asked for something gave up.
+    #[error("cancelled")]
+    Cancelled,
 
     /// The server refused every credential.
     #[error("login as `{user}` on {peer} was refused")]

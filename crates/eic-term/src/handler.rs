@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use eic_auth::TunnelError;
-use russh::Channel;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
+use russh::{Channel, Names};
 
+use crate::agent::Lent;
+use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
-use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Witnesses};
+use crate::trust::{HostKeyError, HostKeyPolicy, Shown, Witnesses};
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
 pub(crate) type OnBanner = Arc<dyn Fn(&str) + Send + Sync>;
@@ -97,6 +99,9 @@ pub(crate) struct Handler {
     pub(crate) policy: HostKeyPolicy,
     pub(crate) witnesses: Witnesses,
     pub(crate) fate: Fate,
+    pub(crate) agreed: Agreed,
+    /// The ssh-agent that the server may use.
+    pub(crate) lent: Lent,
     /// How long the server may be silent.
     pub(crate) patience: Duration,
     pub(crate) on_banner: Option<OnBanner>,
@@ -109,10 +114,20 @@ impl client::Handler for Handler {
         &mut self,
         presented: &PublicKeyOrCertificate,
     ) -> Result<bool, HandlerError> {
-        let key = HostKey::new(presented.public_key());
-        let believed = self.policy.verify(&self.peer, &mut self.witnesses, &key);
+        let shown = Shown::from(presented);
+        let believed = self.policy.verify(&self.peer, &mut self.witnesses, &shown);
         believed.await?;
         Ok(true)
+    }
+
+    async fn kex_done(
+        &mut self,
+        _: Option<&[u8]>,
+        names: &Names,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        self.agreed.set(Algorithms::new(names));
+        Ok(())
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
@@ -172,10 +187,11 @@ impl client::Handler for Handler {
 
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: Channel<client::Msg>,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
+        self.lent.serve(channel, reply);
         Ok(())
     }
 

@@ -15,12 +15,12 @@ const FRESH: Duration = Duration::from_secs(50);
 
 type Push = AbortOnDropHandle<Result<(), eic_auth::Error>>;
 
-/// An identity, and the push that makes the instance know it. Dropping it stops the push.
+/// The keys to log in with, and the push that makes the instance know one. Dropping it stops the push.
 pub(crate) struct KeyPush {
     api: Api,
     user: OsUser,
-    identity: Identity,
-    /// The public key to push; `None` for the caller's own key, which the instance knows.
+    identities: Vec<Identity>,
+    /// The public key to push; `None` for the caller's own keys, which the instance knows.
     public_key: Option<String>,
     instance: Option<InstanceId>,
     under_way: Option<Push>,
@@ -32,20 +32,22 @@ impl KeyPush {
     pub(crate) fn new(
         api: Api,
         user: OsUser,
-        own: Option<Identity>,
+        own: Vec<Identity>,
         timeline: Timeline,
     ) -> Result<Self, Error> {
-        let (identity, public_key) = match own {
-            Some(identity) => (identity, None),
-            None => {
-                let key = EphemeralKey::generate()?;
-                (Identity::from(&key), Some(key.public_key().to_owned()))
-            }
+        let (identities, public_key) = if own.is_empty() {
+            let key = EphemeralKey::generate()?;
+            (
+                vec![Identity::from(&key)],
+                Some(key.public_key().to_owned()),
+            )
+        } else {
+            (own, None)
         };
         Ok(Self {
             api,
             user,
-            identity,
+            identities,
             public_key,
             instance: None,
             under_way: None,
@@ -58,8 +60,8 @@ impl KeyPush {
         &self.user
     }
 
-    pub(crate) fn identity(&self) -> &Identity {
-        &self.identity
+    pub(crate) fn identities(&self) -> &[Identity] {
+        &self.identities
     }
 
     pub(crate) fn is_pushed(&self) -> bool {
@@ -144,7 +146,7 @@ mod tests {
     async fn a_key_that_may_have_expired_is_pushed_again() {
         let region = Region::start(Config::default()).unwrap();
         let (user, timeline) = (OsUser::default(), Timeline::new());
-        let mut push = KeyPush::new(api(&region).await, user, None, timeline).unwrap();
+        let mut push = KeyPush::new(api(&region).await, user, Vec::new(), timeline).unwrap();
         push.start(&"i-0e1c0000000000002".parse().unwrap());
         push.refresh().await.unwrap();
         push.refresh().await.unwrap();

@@ -28,6 +28,8 @@
 //! - `terminal`: the local terminal in raw mode.
 //! - `cli` (default): the binary; libraries switch it off.
 
+mod agent;
+mod algorithms;
 mod child;
 mod command;
 mod connect;
@@ -38,6 +40,7 @@ mod forward;
 mod handler;
 mod identity;
 mod key_push;
+mod login;
 #[cfg(feature = "ec2")]
 mod lookup;
 mod pty;
@@ -51,6 +54,8 @@ mod visible;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
+pub use agent::Agent;
+pub use algorithms::Algorithms;
 pub use child::{Child, ChildOutput, ChildStdin, ExitStatus, Signal};
 pub use command::{Command, Output};
 pub use connect::{ConnectOptions, Connector};
@@ -59,6 +64,7 @@ pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
 pub use forward::LocalForward;
 pub use identity::Identity;
+pub use login::{Answers, Prompt, Question};
 pub use pty::{Pty, WindowSize};
 pub use route::{ConnectionType, Route, choose_route};
 pub use session::Session;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
 
+use crate::agent::Agent;
+use crate::algorithms::Algorithms;
 use crate::command::Command;
 use crate::connection::Peer;
 use crate::error::Error;
@@ -65,6 +67,12 @@ impl Session {
         self.inner.peer.expires
     }
 
+    /// Returns the algorithms agreed on at the last exchange of keys.
+    #[must_use]
+    pub fn algorithms(&self) -> Option<Algorithms> {
+        self.inner.peer.agreed.get()
+    }
+
     /// Exchanges new keys with the server (RFC 4253 §9), when its turn comes.
     ///
     /// # Errors
@@ -88,6 +96,12 @@ impl Session {
         let bye = Disconnect::ByApplication;
         let sent = self.inner.handle.disconnect(bye, "", "").await;
         sent.map_err(|_| self.inner.peer.lost())
+    }
+
+    /// Lets the server open channels to the ssh-agent.
+    pub(crate) fn lend(&self, agent: Agent) {
+        let binding = self.inner.handle.agent_session_binding().cloned();
+        self.inner.peer.lent.lend(agent, binding);
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use russh::keys::PublicKey;
 use russh::server::{
-    self, Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+    self, Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session,
+    VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelWriteHalf, MethodKind, MethodSet, Pty, Sig, SshId};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -27,14 +28,22 @@ pub(super) const ACCEPTED_VARIABLES: [&str; 3] = ["LANG", "COLORTERM", "GIT_PROT
 pub(crate) struct Builtin {
     instance: String,
     keys: Arc<Keys>,
+    one_time_code: Option<String>,
     config: Arc<server::Config>,
 }
 
 impl Builtin {
     /// The host of an instance, to which the keys pushed for it are admitted.
-    pub(crate) fn new(instance: &str, keys: Arc<Keys>, host_keys: &HostKeys) -> Self {
-        let mut methods = MethodSet::empty();
-        methods.push(MethodKind::PublicKey);
+    pub(crate) fn new(
+        instance: &str,
+        keys: Arc<Keys>,
+        host_keys: &HostKeys,
+        one_time_code: Option<String>,
+    ) -> Self {
+        let mut methods = MethodSet::from(&[MethodKind::PublicKey][..]);
+        if one_time_code.is_some() {
+            methods.push(MethodKind::KeyboardInteractive);
+        }
         let config = server::Config {
             server_id: SshId::Standard("SSH-2.0-eic_sandbox".into()),
             methods,
@@ -46,6 +55,7 @@ impl Builtin {
         Self {
             instance: instance.to_owned(),
             keys,
+            one_time_code,
             config: Arc::new(config),
         }
     }
@@ -58,6 +68,8 @@ impl Builtin {
         let login = Login {
             instance: self.instance.clone(),
             keys: Arc::clone(&self.keys),
+            one_time_code: self.one_time_code.clone(),
+            has_key: false,
             channels: HashMap::new(),
             programs: JoinSet::new(),
         };
@@ -75,6 +87,9 @@ impl Builtin {
 struct Login {
     instance: String,
     keys: Arc<Keys>,
+    one_time_code: Option<String>,
+    /// Whether the key was good, and the code is still to come.
+    has_key: bool,
     channels: HashMap<ChannelId, Client>,
     programs: JoinSet<()>,
 }
@@ -145,6 +160,14 @@ impl Login {
     }
 }
 
+/// The answer that a code is wanted, after a good key or a wrong code.
+fn second_factor(partial_success: bool) -> Auth {
+    Auth::Reject {
+        proceed_with_methods: Some(MethodSet::from(&[MethodKind::KeyboardInteractive][..])),
+        partial_success,
+    }
+}
+
 async fn run(
     output: &ChannelWriteHalf<Msg>,
     program: &Program,
@@ -197,7 +220,32 @@ impl Handler for Login {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(self.authorize(user, key.public_key))
+        let answer = self.authorize(user, key.public_key);
+        if answer != Auth::Accept || self.one_time_code.is_none() {
+            return Ok(answer);
+        }
+        self.has_key = true;
+        Ok(second_factor(true))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _: &str,
+        _: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let Some(code) = self.one_time_code.as_ref().filter(|_| self.has_key) else {
+            return Ok(Auth::reject());
+        };
+        Ok(match response.map(|mut answers| answers.next()) {
+            None => Auth::Partial {
+                name: "Second factor".into(),
+                instructions: "Look at your token.".into(),
+                prompts: vec![("Code: ".into(), true)].into(),
+            },
+            Some(Some(answer)) if answer == code.as_bytes() => Auth::Accept,
+            Some(_) => second_factor(false),
+        })
     }
 
     async fn channel_open_session(

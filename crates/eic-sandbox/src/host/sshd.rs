@@ -57,17 +57,18 @@ impl Sshd {
         folder: PathBuf,
         keys: &Keys,
         host_keys: &HostKeys,
+        options: &[String],
     ) -> Result<Self, Error> {
         let sshd = Self {
             program: program.clone(),
             folder,
         };
-        sshd.write(keys, host_keys)
+        sshd.write(keys, host_keys, options)
             .map_err(|source| Error::Folder { source })?;
         Ok(sshd)
     }
 
-    fn write(&self, keys: &Keys, host_keys: &HostKeys) -> io::Result<()> {
+    fn write(&self, keys: &Keys, host_keys: &HostKeys, options: &[String]) -> io::Result<()> {
         fs::create_dir_all(self.authorized_keys_folder())?;
         fs::write(
             self.permanent_keys_file(),
@@ -77,6 +78,9 @@ impl Sshd {
         platform::share_folder(&self.folder)?;
         platform::share_folder(&self.authorized_keys_folder())?;
         let mut config = String::new();
+        for line in options {
+            config.push_str(&format!("{line}\n"));
+        }
         for (name, key) in [("ed25519", &host_keys.ed25519), ("ecdsa", &host_keys.ecdsa)] {
             let path = self.folder.join(format!("ssh_host_{name}_key"));
             key.write_openssh_file(&path, LineEnding::LF)

@@ -27,7 +27,9 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Tunnel { source, .. } => on_tunnel(source),
         Error::TunnelExpired { .. } => Some("connect again; endpoints keep a tunnel for an hour at most, `tmux` keeps what runs in it".to_owned()),
         Error::Handshake { .. } => Some("is it an SSH server? `-vv` shows the exchange".to_owned()),
+        Error::Algorithms { .. } => Some("a newer sshd there; --legacy, where it has to be, offers SHA-1 and CBC too".to_owned()),
         Error::HostKey(error) => on_host_key(error),
+        Error::Agent { .. } => Some("SSH_AUTH_SOCK names its socket; `ssh-add -l` shows what it holds".to_owned()),
         Error::Login { pushed: true, user, .. } => Some(format!(
             "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
         )),

@@ -71,9 +71,14 @@ pub(crate) struct Common {
     #[arg(short = 'p', value_name = "PORT", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) ssh_port: Option<u16>,
 
-    /// Private key of your own to log in with; nothing is pushed
+    /// Private key of your own to log in with, or the public half of one in the ssh-agent; nothing is
+    /// pushed
     #[arg(short, long, value_name = "FILE", global = true)]
-    pub(crate) identity: Option<PathBuf>,
+    pub(crate) identity: Vec<PathBuf>,
+
+    /// Log in with the ssh-agent's keys; nothing is pushed
+    #[arg(long, global = true)]
+    pub(crate) agent: bool,
 
     /// AWS profile
     #[arg(long, value_name = "NAME", global = true)]
@@ -87,6 +92,10 @@ pub(crate) struct Common {
     /// endpoint's path, or you), accept-new, off [default: aws]
     #[arg(long, value_name = "LEVEL", global = true)]
     pub(crate) host_key: Option<TrustLevel>,
+
+    /// Offer SHA-1 and CBC too, for servers that know nothing else
+    #[arg(long, global = true)]
+    pub(crate) legacy: bool,
 
     /// Way to the instance: auto, direct, or eice (an EC2 Instance Connect Endpoint) [default: auto]
     #[arg(long, value_name = "TYPE", global = true)]
@@ -161,6 +170,11 @@ pub(crate) struct Interactive {
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
+    /// Let the host use the keys of the ssh-agent here, as long as the session lasts; whoever is root
+    /// there can, too
+    #[arg(short = 'A', long)]
+    pub(crate) forward_agent: bool,
+
     /// Record what is typed too, passwords included
     #[arg(long, requires = "record")]
     pub(crate) record_input: bool,
@@ -175,7 +189,7 @@ impl Interactive {
     /// Whether anything is set.
     fn is_set(&self) -> bool {
         let texts = self.term.is_some() || self.escape_char.is_some() || self.record.is_some();
-        texts || self.tty > 0 || self.no_tty
+        texts || self.tty > 0 || self.no_tty || self.forward_agent
     }
 
     /// Takes what stood before the command's name for what stood after it.
@@ -186,6 +200,7 @@ impl Interactive {
             term: self.term.or(before.term),
             escape_char: self.escape_char.or(before.escape_char),
             record: self.record.or(before.record),
+            forward_agent: self.forward_agent || before.forward_agent,
             record_input: self.record_input || before.record_input,
         }
     }

@@ -18,7 +18,7 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     let terminals = io::stdin().is_terminal() && io::stdout().is_terminal();
     let with_pty = args.interactive.wants_pty(terminals);
     let session = log_in(common, &args.target, with_pty, ui).await?;
-    let shell = session.shell();
+    let shell = args.interactive.lend_agent(session.shell())?;
     if with_pty {
         return interact(shell, &session, &args.interactive, ui).await;
     }
@@ -42,19 +42,23 @@ pub(crate) async fn log_in(
     let connector = settings.connector(ui).await?;
     let mut session = connector.connect(target).await;
     if let Err(Error::HostKey(doubt)) = &session
-        && is_confirmed(doubt, common, ui)?
+        && is_confirmed(doubt, common, ui).await?
     {
         session = connector.connect(target).await;
     }
     drop(progress);
-    if session.is_err() {
-        ui.timeline(&timeline);
+    match &session {
+        Ok(session) => session
+            .algorithms()
+            .iter()
+            .for_each(|agreed| ui.agreed(agreed)),
+        Err(_) => ui.timeline(&timeline),
     }
     Ok(session?)
 }
 
 /// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.
-fn is_confirmed(doubt: &HostKeyError, common: &Common, ui: &Ui) -> Result<bool, Failure> {
+async fn is_confirmed(doubt: &HostKeyError, common: &Common, ui: &Ui) -> Result<bool, Failure> {
     let HostKeyError::Unverified {
         name, presented, ..
     } = doubt
@@ -63,7 +67,7 @@ fn is_confirmed(doubt: &HostKeyError, common: &Common, ui: &Ui) -> Result<bool, 
     };
     let level = common.host_key.unwrap_or_default();
     let question = format!("{doubt}\nLog in all the same, and remember the key?");
-    let confirmed = level == TrustLevel::Aws && ui.confirms(&question);
+    let confirmed = level == TrustLevel::Aws && ui.confirms(&question).await?;
     if confirmed {
         let pins = PinFile::new(folders::pins()?);
         pins.pin(name, presented, "confirmed")

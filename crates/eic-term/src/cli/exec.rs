@@ -12,6 +12,7 @@ pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCod
     let with_pty = args.interactive.wants_pty(false);
     let session = connect::log_in(common, &args.target, with_pty, ui).await?;
     let command = session.command(join_words(&args.command));
+    let command = args.interactive.lend_agent(command)?;
     if with_pty {
         return interactive::interact(command, &session, &args.interactive, ui).await;
     }

@@ -9,6 +9,7 @@ mod exec;
 mod expiry;
 mod folders;
 mod forward_spec;
+mod identities;
 mod interactive;
 mod list;
 mod log;

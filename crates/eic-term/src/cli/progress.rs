@@ -29,8 +29,33 @@ impl Line {
         self.change(|content| content.show(String::new()));
     }
 
+    /// Keeps the line free until the guard is dropped.
+    pub(crate) fn hold(&self) -> Held {
+        let mut before = false;
+        self.change(|content| {
+            content.show(String::new());
+            before = std::mem::take(&mut content.ours);
+        });
+        Held {
+            line: self.clone(),
+            before,
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Content)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Keeps the line free for something else.
+pub(crate) struct Held {
+    line: Line,
+    before: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.line.change(|content| content.ours = self.before);
     }
 }
 

@@ -12,6 +12,8 @@ use super::args::Misuse;
 
 /// The exit code of a failure of our own, as ssh(1)'s.
 pub(crate) const FAILED: u8 = 255;
+/// The exit code of what a person has cancelled, as of a program that Ctrl-C ends.
+const INTERRUPTED: u8 = 130;
 /// The exit code of wrong usage.
 const USAGE: u8 = 2;
 
@@ -103,7 +105,14 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (what, mut causes) = said(&error);
         causes.extend(chain(error.source()));
-        Self::of(visible(&what), causes, advice::on(&error))
+        let failure = Self::of(visible(&what), causes, advice::on(&error));
+        match error {
+            Error::Cancelled => Self {
+                exit_code: INTERRUPTED,
+                ..failure
+            },
+            _ => failure,
+        }
     }
 }
 

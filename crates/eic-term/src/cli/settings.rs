@@ -1,13 +1,15 @@
 //! Arguments, environment and configuration file become one set of settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eic_auth::{Api, ApiConfig, Target};
-use eic_term::{ConnectOptions, Connector, Identity, PinFile, Trust, TrustLevel};
+use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel, terminal};
 
 use super::args::Common;
 use super::config::{Config, Defaults};
 use super::folders;
+use super::identities;
 use super::report::Failure;
 use super::ui::Ui;
 
@@ -18,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(crate) struct Settings {
     pub(crate) options: ConnectOptions,
     api: ApiConfig,
+    identity_files: Vec<PathBuf>,
+    agent: bool,
     level: TrustLevel,
 }
 
@@ -30,14 +34,15 @@ impl Settings {
         };
         let config = Config::read(&path, common.config.is_some())?;
         let typed = target.map(|target| target.selector.to_string());
-        let mut settings = merge(
+        let (api, options, identity_files) = merge(
             common,
             config.defaults(typed.as_deref().unwrap_or_default()),
         );
-        settings.1.identity = read_identity(settings.2)?;
         Ok(Self {
-            api: settings.0,
-            options: settings.1,
+            api,
+            options,
+            identity_files,
+            agent: common.agent,
             level: common.host_key.unwrap_or_default(),
         })
     }
@@ -58,13 +63,18 @@ impl Settings {
             .on_proof(move |name, key, proof| teller.proof(name, key, proof));
         let api = self.api().await?;
         let mut options = self.options;
+        options.identities = identities::load(&self.identity_files, self.agent, ui).await?;
         let banner = ui.clone();
         options.on_banner(move |text| banner.banner(text));
+        if terminal::can_ask() {
+            let ui = ui.clone();
+            options.on_question(move |question| ui.clone().question(question));
+        }
         Ok(Connector::new(api, trust).options(options))
     }
 }
 
-type Merged = (ApiConfig, ConnectOptions, Option<std::path::PathBuf>);
+type Merged = (ApiConfig, ConnectOptions, Vec<PathBuf>);
 
 /// The pure part: which source wins.
 fn merge(common: &Common, defaults: Defaults) -> Merged {
@@ -86,21 +96,13 @@ fn merge(common: &Common, defaults: Defaults) -> Merged {
     options.max_tunnel_duration = common.max_tunnel_duration.map(seconds);
     options.port = common.ssh_port.or(defaults.port).unwrap_or(22);
     options.limit = limit;
+    options.legacy = common.legacy;
     if let Some(interval) = common.keepalive.map(seconds) {
         options.keepalive = Some(interval).filter(|interval| !interval.is_zero());
     }
-    (api, options, common.identity.clone().or(defaults.identity))
-}
-
-fn read_identity(path: Option<std::path::PathBuf>) -> Result<Option<Identity>, Failure> {
-    let Some(path) = path.map(folders::expand_home) else {
-        return Ok(None);
-    };
-    let failed = format!("cannot use the private key {}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|source| Failure::new(&failed, source))?;
-    match Identity::parse(&text, None) {
-        Ok(identity) => Ok(Some(identity)),
-        Err(eic_term::Error::Identity { source }) => Err(Failure::caused(failed, source)),
-        Err(other) => Err(other.into()),
+    let mut identities = common.identity.clone();
+    if identities.is_empty() && !common.agent {
+        identities.extend(defaults.identity);
     }
+    (api, options, identities)
 }

@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use eic_auth::Target;
-use eic_term::{HostKey, Proof, Timeline, visible};
+use eic_term::{Algorithms, Answers, HostKey, Proof, Question, Timeline, terminal, visible};
+use zeroize::Zeroizing;
 
 use super::progress::{Line, Progress};
 use super::report::Failure;
@@ -70,16 +71,55 @@ impl Ui {
         ));
     }
 
-    /// Asks a person; anything but `yes` is no, and so is that nobody is there to answer.
-    pub(crate) fn confirms(&self, question: &str) -> bool {
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return false;
+    /// With `-v`, shows what a connection has agreed on; what is outdated in it in any case.
+    pub(crate) fn agreed(&self, agreed: &Algorithms) {
+        if self.verbose {
+            self.say(&format!("agreed on {agreed}"));
         }
-        self.line.erase();
-        write!(io::stderr().lock(), "{question} (yes/no) ").ok();
-        let mut answer = String::new();
-        let read = io::stdin().read_line(&mut answer);
-        read.is_ok() && answer.trim().eq_ignore_ascii_case("yes")
+        let outdated = agreed.outdated();
+        if !outdated.is_empty() {
+            let names = outdated.join(", ");
+            self.notice(&format!(
+                "warning: weak algorithms protect this connection: {names}"
+            ));
+        }
+    }
+
+    /// Asks a person whether to go on; anything but `yes` is no, and so is that nobody is there to answer.
+    pub(crate) async fn confirms(&self, question: &str) -> Result<bool, Failure> {
+        if !terminal::can_ask() {
+            return Ok(false);
+        }
+        let answer = self.ask(&format!("{question} (yes/no) "), true).await?;
+        Ok(answer.is_some_and(|answer| answer.trim().eq_ignore_ascii_case("yes")))
+    }
+
+    /// Asks for one line; `None` where the person gives up, or nobody is there.
+    pub(crate) async fn ask(
+        &self,
+        prompt: &str,
+        echo: bool,
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        if !terminal::can_ask() {
+            return Ok(None);
+        }
+        let _held = self.line.hold();
+        let answer = terminal::ask(prompt, echo).await;
+        answer.map_err(|source| Failure::new("cannot ask on the terminal", source))
+    }
+
+    /// Asks what a server wants to know.
+    pub(crate) async fn question(self, question: Question) -> Answers {
+        let said = [&question.title, &question.instructions];
+        for text in said.into_iter().filter(|text| !text.trim().is_empty()) {
+            self.say(visible(&text.replace("\r\n", "\n")).trim_end());
+        }
+        let mut answers = Vec::new();
+        for prompt in &question.prompts {
+            let text = format!("({}) {}", question.login, visible(&prompt.text));
+            answers.push(self.ask(&text, prompt.echo).await.ok()??);
+        }
+        Some(answers)
     }
 
     /// Shows a failure: what, why, and what to do.

@@ -16,6 +16,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod question;
 #[cfg(windows)]
 mod system;
 
@@ -25,6 +26,7 @@ use crate::pty::WindowSize;
 
 pub use leftovers::Leftovers;
 pub use platform::{Keyboard, RawTerminal, Resizes, Screen, Terminations};
+pub use question::{ask, can_ask};
 
 /// What an interactive session needs of the local side.
 #[derive(Debug)]

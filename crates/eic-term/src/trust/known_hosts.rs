@@ -5,32 +5,30 @@ use data_encoding::BASE64;
 
 use super::policy::HostKey;
 
-/// What a file says of a key.
+/// What a line says of the key in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// `@revoked`, for this host.
-    Revoked,
-    /// The host has this key.
+pub(crate) enum Says {
+    /// The host has it.
     Known,
-    /// Nothing about this key.
-    Nothing,
+    /// `@cert-authority`: who holds it may certify the host's keys.
+    Authority,
+    /// `@revoked`: it must not be believed, whatever else speaks for it.
+    Revoked,
 }
 
-/// Looks a host's key up by any of its names; a revocation counts more than anything else. Comments, broken lines
-/// and certificate authorities are passed over.
-pub(crate) fn look_up(text: &[u8], names: &[String], key: &HostKey) -> Found {
+/// Finds what is said about a host, by any of its names. Comments and broken lines are passed over.
+pub(crate) fn about<'a>(
+    text: &'a [u8],
+    names: &'a [String],
+) -> impl Iterator<Item = (Says, HostKey)> + 'a {
     let lines = text.split(|byte| *byte == b'\n');
     let lines = lines.filter_map(|line| Line::parse(std::str::from_utf8(line).ok()?));
-    let about = lines.filter(|line| line.key == *key && line.is_for(names));
-    about.fold(Found::Nothing, |found, line| match (found, line.marker) {
-        (Found::Revoked, _) | (_, Some("@revoked")) => Found::Revoked,
-        (_, None) => Found::Known,
-        (found, Some(_)) => found,
-    })
+    let lines = lines.filter(|line| line.is_for(names));
+    lines.map(|line| (line.says, line.key))
 }
 
 struct Line<'a> {
-    marker: Option<&'a str>,
+    says: Says,
     hosts: &'a str,
     key: HostKey,
 }
@@ -42,14 +40,18 @@ impl<'a> Line<'a> {
         if first.starts_with('#') {
             return None;
         }
-        let (marker, hosts, key) = if first.starts_with('@') {
-            let (hosts, key) = rest.trim_start().split_once([' ', '\t'])?;
-            (Some(first), hosts, key)
-        } else {
-            (None, first, rest)
+        let says = match first {
+            "@cert-authority" => Says::Authority,
+            "@revoked" => Says::Revoked,
+            _ if first.starts_with('@') => return None,
+            _ => Says::Known,
+        };
+        let (hosts, key) = match says {
+            Says::Known => (first, rest),
+            _ => rest.trim_start().split_once([' ', '\t'])?,
         };
         Some(Self {
-            marker,
+            says,
             hosts,
             key: HostKey::parse(key)?,
         })
@@ -93,7 +95,7 @@ fn is_hash_of(field: &str, name: &str) -> bool {
 }
 
 /// `*` is any text, `?` any character; letters of either case are the same.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     matches_bytes(pattern.as_bytes(), name.as_bytes())
 }
@@ -133,34 +135,41 @@ mod tests {
     const OTHER: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X";
 
-    fn found(text: &str, name: &str) -> Found {
+    /// What is said of `KEY`.
+    fn found(text: &str, name: &str) -> Vec<Says> {
         let key = HostKey::parse(KEY).unwrap();
         let text = text.replace("KEY", KEY).replace("OTHER", OTHER);
-        look_up(text.as_bytes(), &[name.to_owned()], &key)
+        let names = [name.to_owned()];
+        let about = about(text.as_bytes(), &names);
+        about
+            .filter(|(_, one)| *one == key)
+            .map(|(says, _)| says)
+            .collect()
     }
 
     #[test]
     fn lines_and_their_meaning() {
-        use Found::{Known, Nothing, Revoked};
+        use Says::{Authority, Known, Revoked};
         for (text, name, expected) in [
-            ("web KEY", "web", Known),
-            ("web KEY comment here\r\n", "web", Known),
-            ("web,db KEY", "DB", Known),
-            ("10.0.*.1? KEY", "10.0.77.12", Known),
-            ("10.0.*.1? KEY", "10.0.77.1", Nothing),
-            ("*,!db KEY", "db", Nothing),
-            ("!db,* KEY", "web", Known),
-            ("[web]:2222 KEY", "[web]:2222", Known),
-            ("[web]:2222 KEY", "web", Nothing),
-            ("web OTHER", "web", Nothing),
-            ("# web KEY", "web", Nothing),
-            ("web\tKEY", "web", Known),
-            ("web KEY\n@revoked * KEY", "web", Revoked),
-            ("@revoked web KEY\nweb KEY", "web", Revoked),
-            ("@revoked db KEY\nweb KEY", "web", Known),
-            ("@cert-authority * KEY", "web", Nothing),
-            ("broken\n\nweb ssh-ed25519 !!!\nweb KEY", "web", Known),
-            ("|1|broken|x KEY", "web", Nothing),
+            ("web KEY", "web", &[Known][..]),
+            ("web KEY comment here\r\n", "web", &[Known]),
+            ("web,db KEY", "DB", &[Known]),
+            ("10.0.*.1? KEY", "10.0.77.12", &[Known]),
+            ("10.0.*.1? KEY", "10.0.77.1", &[]),
+            ("*,!db KEY", "db", &[]),
+            ("!db,* KEY", "web", &[Known]),
+            ("[web]:2222 KEY", "[web]:2222", &[Known]),
+            ("[web]:2222 KEY", "web", &[]),
+            ("web OTHER", "web", &[]),
+            ("# web KEY", "web", &[]),
+            ("web\tKEY", "web", &[Known]),
+            ("web KEY\n@revoked * KEY", "web", &[Known, Revoked]),
+            ("@revoked web KEY\nweb KEY", "web", &[Revoked, Known]),
+            ("@revoked db KEY\nweb KEY", "web", &[Known]),
+            ("@cert-authority * KEY", "web", &[Authority]),
+            ("@other * KEY", "web", &[]),
+            ("broken\n\nweb ssh-ed25519 !!!\nweb KEY", "web", &[Known]),
+            ("|1|broken|x KEY", "web", &[]),
         ] {
             assert_eq!(found(text, name), expected, "{text} {name}");
         }
@@ -177,8 +186,8 @@ mod tests {
             BASE64.encode(salt),
             BASE64.encode(tag.as_ref())
         );
-        assert_eq!(found(&line, "web"), Found::Known);
-        assert_eq!(found(&line, "db"), Found::Nothing);
+        assert_eq!(found(&line, "web"), [Says::Known]);
+        assert_eq!(found(&line, "db"), []);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Which host keys are believed.
 
+mod certificate;
+mod known;
 mod known_hosts;
 mod pins;
 mod policy;
 mod verified;
 
+pub(crate) use known::{Known, Shown};
 pub use pins::{Pin, PinFile};
 pub use policy::{HostKey, HostKeyError, HostKeyPolicy};
 pub(crate) use verified::{ConsoleLookUp, Witnesses};

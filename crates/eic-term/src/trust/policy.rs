@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use russh::keys::{HashAlg, PublicKey};
 
+use super::known::{Known, Shown};
 use super::pins::{Pin, PinFile};
 use super::verified::{Trust, Witnesses};
 
@@ -93,33 +94,35 @@ impl From<Trust> for HostKeyPolicy {
 }
 
 impl HostKeyPolicy {
-    /// Believes `key` of `peer`, or says why not.
+    /// Believes what `peer` shows, or says why not.
     pub(crate) async fn verify(
         &self,
         peer: &str,
         witnesses: &mut Witnesses,
-        key: &HostKey,
+        shown: &Shown,
     ) -> Result<(), HostKeyError> {
+        let key = &shown.key;
         match self {
             Self::DangerAcceptAny => Ok(()),
             Self::Known(keys) if keys.contains(key) => Ok(()),
             Self::Known(keys) => Err(HostKeyError::Unknown {
-                presented: key.to_string(),
+                presented: Box::new(key.clone()),
                 expected: keys.iter().map(ToString::to_string).collect(),
             }),
             Self::Pinned(file) => file.check_or_pin(peer, key),
-            Self::Verified(trust) => trust.verify(peer, witnesses, key).await,
+            Self::Verified(trust) => trust.verify(peer, witnesses, shown).await,
         }
     }
 
-    /// Returns the keys that this policy knows already, so that the server can be asked for one of them.
-    pub(crate) fn known_keys(&self, peer: &str) -> Result<Vec<HostKey>, HostKeyError> {
-        match self {
-            Self::DangerAcceptAny => Ok(Vec::new()),
-            Self::Known(keys) => Ok(keys.clone()),
-            Self::Pinned(file) => file.keys(peer),
-            Self::Verified(trust) => trust.pins().keys(peer),
-        }
+    /// Returns what is known already, so that the server can be asked for one of these keys.
+    pub(crate) fn known(&self, peer: &str, names: &[String]) -> Result<Known, HostKeyError> {
+        let keys = match self {
+            Self::DangerAcceptAny => Vec::new(),
+            Self::Known(keys) => keys.clone(),
+            Self::Pinned(file) => file.keys(peer)?,
+            Self::Verified(trust) => return trust.known(peer, names),
+        };
+        Ok(Known::keys(keys))
     }
 }
 
@@ -180,8 +183,8 @@ pub enum HostKeyError {
     /// The host's key is none of the known ones.
     #[error("the host key {presented} is none of the {} known", expected.len())]
     Unknown {
-        /// The presented key's algorithm and fingerprint.
-        presented: String,
+        /// The presented key.
+        presented: Box<HostKey>,
         /// The known ones.
         expected: Vec<String>,
     },

@@ -4,12 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use eic_auth::ConsoleKeys;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::known_hosts::{Found, look_up};
+use super::certificate::{self, CertificateError};
+use super::known::{Known, Shown};
 use super::pins::PinFile;
 use super::policy::{HostKey, HostKeyError};
 
@@ -52,6 +53,9 @@ pub enum Proof {
     Pinned,
     /// A known_hosts file has it.
     KnownHosts,
+    /// An authority in a known_hosts file has certified it; it is not pinned, as the next certificate may be for
+    /// another key.
+    Authority,
     /// The instance printed it on its console, which AWS's API returns.
     Console,
     /// The way led through an endpoint: TLS to AWS, then a VPC, where addresses cannot be spoofed.
@@ -65,6 +69,7 @@ impl fmt::Display for Proof {
         f.write_str(match self {
             Self::Pinned => "pinned",
             Self::KnownHosts => "known_hosts",
+            Self::Authority => "cert-authority",
             Self::Console => "console",
             Self::Endpoint => "endpoint",
             Self::FirstUse => "first-use",
@@ -127,8 +132,14 @@ impl Trust {
         self
     }
 
-    pub(crate) fn pins(&self) -> &PinFile {
-        &self.pins
+    /// Reads what is known of a host: its pins, and what known_hosts files say.
+    pub(crate) fn known(&self, peer: &str, names: &[String]) -> Result<Known, HostKeyError> {
+        if self.level == TrustLevel::Off {
+            return Ok(Known::default());
+        }
+        let mut known = Known::read(&self.known_hosts, names)?;
+        known.keys.extend(self.pins.keys(peer)?);
+        Ok(known)
     }
 
     /// Whether the console is worth asking: nothing is pinned yet.
@@ -137,20 +148,32 @@ impl Trust {
         self.level != TrustLevel::Off && self.pins.keys(peer).is_ok_and(|keys| keys.is_empty())
     }
 
-    /// Believes `key` of `peer`, or says why not.
+    /// Believes what `peer` shows, or says why not.
     pub(crate) async fn verify(
         &self,
         peer: &str,
         witnesses: &mut Witnesses,
-        key: &HostKey,
+        shown: &Shown,
     ) -> Result<(), HostKeyError> {
         if self.level == TrustLevel::Off {
             return Ok(());
         }
-        let proof = if self.pins.has(peer, key)? {
+        let key = &shown.key;
+        if let Some(path) = witnesses.known.revocation(shown) {
+            return Err(HostKeyError::Revoked {
+                name: peer.to_owned(),
+                presented: key.to_string(),
+                path: path.to_owned(),
+            });
+        }
+        let certified = witnesses.certified(shown);
+        let proof = if certified == Some(Ok(())) {
+            Proof::Authority
+        } else if self.pins.has(peer, key)? {
             Proof::Pinned
         } else {
-            let proof = self.first_proof(peer, witnesses, key).await?;
+            let doubt = certified.and_then(Result::err);
+            let proof = self.first_proof(peer, witnesses, key, doubt).await?;
             self.pins.pin(peer, key, &proof.to_string())?;
             proof
         };
@@ -165,33 +188,14 @@ impl Trust {
         peer: &str,
         witnesses: &mut Witnesses,
         key: &HostKey,
+        certificate: Option<CertificateError>,
     ) -> Result<Proof, HostKeyError> {
-        if self.is_known(peer, &witnesses.names, key)? {
+        if witnesses.known.keys.contains(key) {
             return Ok(Proof::KnownHosts);
         }
         let console = witnesses.console().await;
         let verdict = judge(self.level, witnesses.through_endpoint, &console, key);
-        verdict.map_err(|doubt| doubt.error(peer, key))
-    }
-
-    /// Whether a known_hosts file has the key; one that revokes it is an error.
-    fn is_known(&self, peer: &str, names: &[String], key: &HostKey) -> Result<bool, HostKeyError> {
-        let mut known = false;
-        for path in &self.known_hosts {
-            let text = PinFile::new(path).content()?;
-            match look_up(&text, names, key) {
-                Found::Revoked => {
-                    return Err(HostKeyError::Revoked {
-                        name: peer.to_owned(),
-                        presented: key.to_string(),
-                        path: path.clone(),
-                    });
-                }
-                Found::Known => known = true,
-                Found::Nothing => {}
-            }
-        }
-        Ok(known)
+        verdict.map_err(|doubt| doubt.also(certificate).error(peer, key))
     }
 }
 
@@ -206,6 +210,8 @@ impl fmt::Debug for Trust {
 pub(crate) struct Witnesses {
     /// What the host may be called in a known_hosts file.
     pub(crate) names: Vec<String>,
+    /// What such files say of it.
+    pub(crate) known: Known,
     pub(crate) through_endpoint: bool,
     pub(crate) console: Option<ConsoleLookUp>,
 }
@@ -214,6 +220,18 @@ pub(crate) struct Witnesses {
 pub(crate) type ConsoleLookUp = AbortOnDropHandle<Result<ConsoleKeys, eic_auth::Error>>;
 
 impl Witnesses {
+    /// Whether an authority speaks for the host; `None` where it shows no certificate.
+    fn certified(&self, shown: &Shown) -> Option<Result<(), CertificateError>> {
+        let (certificate, authorities) = (shown.certificate.as_ref()?, &self.known.authorities);
+        let now = SystemTime::now();
+        Some(certificate::check(
+            certificate,
+            &self.names,
+            authorities,
+            now,
+        ))
+    }
+
     /// What the console says, or why it says nothing.
     async fn console(&mut self) -> Result<ConsoleKeys, String> {
         let Some(asked) = self.console.take() else {
@@ -239,6 +257,14 @@ enum Doubt {
 }
 
 impl Doubt {
+    /// Adds that the host's certificate proves nothing either.
+    fn also(self, certificate: Option<CertificateError>) -> Self {
+        match (self, certificate) {
+            (Self::Silence(reason), Some(why)) => Self::Silence(format!("{why}; {reason}")),
+            (doubt, _) => doubt,
+        }
+    }
+
     fn error(self, peer: &str, key: &HostKey) -> HostKeyError {
         let (name, presented) = (peer.to_owned(), key.to_string());
         match self {

@@ -1,0 +1,214 @@
+//! One attempt at a login.
+
+use std::time::Duration;
+
+use eic_auth::OsUser;
+use russh::AgentAuthError;
+use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Response};
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+
+use super::question::{Asker, Prompt, Question};
+use super::signer::InMemory;
+use super::{Answer, ORDER};
+use crate::agent::{Agent, Stream};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::identity::{Identity, Key};
+use crate::session::limited;
+use crate::timeline::Step;
+
+/// How long an agent or a server may wait for a person: for a touch, or a word on their telephone. sshd itself waits
+/// as long (LoginGraceTime).
+const PERSON: Duration = Duration::from_secs(120);
+/// How many questions in a row a server may ask.
+const MOST_QUESTIONS: usize = 32;
+
+impl Connection {
+    /// Spends the round trip of the authentication service's request (RFC 4252 §5) ahead of time.
+    pub(crate) async fn prime(&mut self, user: &OsUser) -> Result<Answer, Error> {
+        let none = self.handle.authenticate_none(user.as_str());
+        let answer = limited(Step::Login, self.peer.limit, none).await?;
+        self.answer(answer)
+    }
+
+    /// Offers a key once.
+    pub(super) async fn offer(&mut self, user: &OsUser, id: &Identity) -> Result<Answer, Error> {
+        let hash = self.rsa_hash(id).await?;
+        let certificate = id.certificate.as_deref().cloned();
+        let (user, limit) = (user.as_str(), self.peer.limit);
+        match (&id.key, certificate) {
+            (Key::InMemory(key), None) => {
+                let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
+                let offer = self.handle.authenticate_publickey(user, key);
+                let answer = limited(Step::Login, limit, offer).await?;
+                self.answer(answer)
+            }
+            (Key::InMemory(key), Some(certificate)) => {
+                let mut signer = InMemory(key.clone());
+                let offer = (self.handle).authenticate_certificate_with(
+                    user,
+                    certificate,
+                    hash,
+                    &mut signer,
+                );
+                let answer = limited(Step::Login, limit, offer).await?;
+                self.signed_answer(answer)
+            }
+            (Key::InAgent(agent, key), None) => {
+                let (mut agent, key) = (self.agent(agent).await?, key.clone());
+                let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut agent);
+                let answer = limited(Step::Login, PERSON, offer).await?;
+                self.signed_answer(answer)
+            }
+            (Key::InAgent(agent, _), Some(certificate)) => {
+                let mut agent = self.agent(agent).await?;
+                let offer = (self.handle).authenticate_certificate_with(
+                    user,
+                    certificate,
+                    hash,
+                    &mut agent,
+                );
+                let answer = limited(Step::Login, PERSON, offer).await?;
+                self.signed_answer(answer)
+            }
+        }
+    }
+
+    /// Connects to an agent and tells it which host asks, for keys that are good for some hosts only.
+    async fn agent(&self, agent: &Agent) -> Result<AgentClient<Stream>, Error> {
+        let mut agent = agent.connect().await?;
+        if let Some(binding) = self.handle.agent_session_binding() {
+            // Agents that know no such thing say no, which is fine.
+            agent.bind_session(binding, false).await.ok();
+        }
+        Ok(agent)
+    }
+
+    /// The hash for an RSA key's signature: the server's best, else the one that every server since 2016 knows.
+    async fn rsa_hash(&self, id: &Identity) -> Result<Option<HashAlg>, Error> {
+        if !id.is_rsa() {
+            return Ok(None);
+        }
+        let best = self.handle.best_supported_rsa_hash().await;
+        let best = best.map_err(|_| self.peer.lost())?.flatten();
+        let old = if self.peer.legacy {
+            None
+        } else {
+            Some(HashAlg::Sha512)
+        };
+        Ok(best.or(old))
+    }
+
+    /// Asks for the password and gives it.
+    pub(super) async fn ask_password(
+        &mut self,
+        user: &OsUser,
+        question: &Question,
+        asker: &Asker,
+    ) -> Result<Answer, Error> {
+        let answers = asker.ask(question.clone()).await;
+        let password = answers.ok_or(Error::Cancelled)?.into_iter().next();
+        let password = password.ok_or(Error::Cancelled)?;
+        let give = self
+            .handle
+            .authenticate_password(user.as_str(), password.as_str());
+        let answer = limited(Step::Login, PERSON, give).await?;
+        self.answer(answer)
+    }
+
+    /// Answers what the server asks, and returns too whether anything was asked of a person.
+    pub(super) async fn answer_questions(
+        &mut self,
+        user: &OsUser,
+        asker: &Asker,
+    ) -> Result<(Answer, bool), Error> {
+        let user = user.as_str();
+        let start = self
+            .handle
+            .authenticate_keyboard_interactive_start(user, None);
+        let mut response = limited(Step::Login, PERSON, start).await?;
+        let mut asked = false;
+        for _ in 0..MOST_QUESTIONS {
+            let question = match self.question_or_answer(user, response)? {
+                Ok(question) => question,
+                Err(answer) => return Ok((answer, asked)),
+            };
+            asked |= !question.prompts.is_empty();
+            let answers = if question.is_empty() {
+                Vec::new()
+            } else {
+                asker.ask(question).await.ok_or(Error::Cancelled)?
+            };
+            let answers = answers.iter().map(|answer| answer.to_string()).collect();
+            let handle = &mut self.handle;
+            let respond = handle.authenticate_keyboard_interactive_respond(answers);
+            response = limited(Step::Login, PERSON, respond).await?;
+        }
+        Err(Error::Refused {
+            request: "come to an end with its questions",
+        })
+    }
+
+    /// What the server asks next, or else what it says to the answers.
+    fn question_or_answer(
+        &self,
+        user: &str,
+        response: Result<Response, russh::Error>,
+    ) -> Result<Result<Question, Answer>, Error> {
+        let failure = match response.map_err(|_| self.peer.lost())? {
+            Response::InfoRequest {
+                name,
+                instructions,
+                prompts,
+            } => {
+                return Ok(Ok(Question {
+                    login: format!("{user}@{}", self.peer.name),
+                    title: name,
+                    instructions,
+                    prompts: prompts.into_iter().map(Prompt::from).collect(),
+                }));
+            }
+            Response::Success => AuthResult::Success,
+            Response::Failure {
+                remaining_methods,
+                partial_success,
+            } => AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            },
+        };
+        self.answer(Ok(failure)).map(Err)
+    }
+
+    fn answer(&self, answer: Result<AuthResult, russh::Error>) -> Result<Answer, Error> {
+        match answer {
+            Ok(AuthResult::Success) => Ok(Answer::Accepted),
+            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.peer.lost()),
+            Ok(AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            }) => {
+                let methods = remaining_methods.to_vec();
+                Ok(if partial_success {
+                    Answer::Partial(methods)
+                } else {
+                    Answer::Refused(methods)
+                })
+            }
+            Err(_) => Err(self.peer.lost()),
+        }
+    }
+
+    /// The answer to a key whose signature an agent makes. One that it does not make is a refusal: the next may do.
+    fn signed_answer(&self, answer: Result<AuthResult, AgentAuthError>) -> Result<Answer, Error> {
+        match answer {
+            Ok(answer) => self.answer(Ok(answer)),
+            Err(AgentAuthError::Send(_)) => Err(self.peer.lost()),
+            Err(AgentAuthError::Key(error)) => {
+                tracing::warn!(%error, "the ssh-agent did not sign");
+                Ok(Answer::Refused(ORDER.to_vec()))
+            }
+        }
+    }
+}

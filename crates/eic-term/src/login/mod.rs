@@ -1,0 +1,166 @@
+//! The login (RFC 4252): keys first, then what a person can answer, as often as the server wants more.
+
+use std::time::Duration;
+
+use eic_auth::OsUser;
+use russh::MethodKind;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::session::Session;
+
+mod attempt;
+mod question;
+mod signer;
+
+pub(crate) use question::Asker;
+pub use question::{Answers, Prompt, Question};
+
+/// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
+/// would use up sshd's MaxAuthTries of 6.
+const RETRIES: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_millis(1000),
+    Duration::from_millis(1500),
+];
+/// How often a password is asked for, as ssh(1) does.
+const TRIES: usize = 3;
+/// How many methods in a row a server may want.
+const MOST_STEPS: usize = 8;
+
+/// The order in which methods are tried, ssh(1)'s.
+const ORDER: [MethodKind; 3] = [
+    MethodKind::PublicKey,
+    MethodKind::KeyboardInteractive,
+    MethodKind::Password,
+];
+
+/// Who logs in, and with what.
+pub(crate) struct Login<'a> {
+    pub(crate) user: &'a OsUser,
+    pub(crate) identities: &'a [Identity],
+    /// Whether the keys were pushed by EC2 Instance Connect.
+    pub(crate) pushed: bool,
+    /// Who can be asked for what the server wants to know.
+    pub(crate) asker: Option<&'a Asker>,
+}
+
+/// What the server said to a credential.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Accepted,
+    /// Good, but not enough.
+    Partial(Vec<MethodKind>),
+    Refused(Vec<MethodKind>),
+}
+
+impl Login<'_> {
+    /// Goes through the methods until the server has had enough.
+    pub(crate) async fn run(&self, mut connection: Connection) -> Result<Session, Error> {
+        let mut methods = ORDER.to_vec();
+        let mut offered = Vec::new();
+        let mut steps = 0;
+        while let Some(method) = methods.first().copied() {
+            match self.attempt(method, &mut connection).await? {
+                Answer::Accepted => return Ok(connection.into_session()),
+                Answer::Partial(next) if steps < MOST_STEPS => {
+                    steps += 1;
+                    methods = self.usable(&next);
+                    offered = next;
+                }
+                Answer::Partial(next) => {
+                    methods.clear();
+                    offered = next;
+                }
+                Answer::Refused(next) => {
+                    methods.remove(0);
+                    methods.retain(|method| self.usable(&next).contains(method));
+                    offered = next;
+                }
+            }
+        }
+        let names = offered.iter().map(String::from).collect();
+        Err(connection.refusal(self.user, self.pushed, names))
+    }
+
+    /// Which of the methods that a server offers can be tried, in our order.
+    fn usable(&self, offered: &[MethodKind]) -> Vec<MethodKind> {
+        let possible = |method: &MethodKind| match method {
+            MethodKind::PublicKey => !self.identities.is_empty(),
+            _ => self.asker.is_some(),
+        };
+        let ours = ORDER.into_iter().filter(possible);
+        ours.filter(|method| offered.contains(method)).collect()
+    }
+
+    async fn attempt(
+        &self,
+        method: MethodKind,
+        connection: &mut Connection,
+    ) -> Result<Answer, Error> {
+        match (method, self.asker) {
+            (MethodKind::KeyboardInteractive, Some(asker)) => {
+                self.answer_questions(connection, asker).await
+            }
+            (MethodKind::Password, Some(asker)) => self.give_password(connection, asker).await,
+            _ => self.offer_keys(connection).await,
+        }
+    }
+
+    async fn offer_keys(&self, connection: &mut Connection) -> Result<Answer, Error> {
+        let mut answer = Answer::Refused(ORDER.to_vec());
+        for identity in self.identities {
+            answer = self.offer(connection, identity).await?;
+            if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey)) {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Offers a key; a pushed one several times, as the instance may not know it yet.
+    async fn offer(&self, connection: &mut Connection, id: &Identity) -> Result<Answer, Error> {
+        let mut waits = RETRIES.iter().filter(|_| self.pushed);
+        loop {
+            let answer = connection.offer(self.user, id).await?;
+            let again =
+                matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey));
+            match waits.next() {
+                Some(wait) if again => tokio::time::sleep(*wait).await,
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    async fn give_password(
+        &self,
+        connection: &mut Connection,
+        asker: &Asker,
+    ) -> Result<Answer, Error> {
+        let question = Question::password(format!("{}@{}", self.user, connection.peer.name));
+        for _ in 1..TRIES {
+            let answer = connection.ask_password(self.user, &question, asker).await?;
+            if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::Password)) {
+                return Ok(answer);
+            }
+        }
+        connection.ask_password(self.user, &question, asker).await
+    }
+
+    async fn answer_questions(
+        &self,
+        connection: &mut Connection,
+        asker: &Asker,
+    ) -> Result<Answer, Error> {
+        let again = MethodKind::KeyboardInteractive;
+        for _ in 1..TRIES {
+            let (answer, asked) = connection.answer_questions(self.user, asker).await?;
+            if !asked || !matches!(&answer, Answer::Refused(next) if next.contains(&again)) {
+                return Ok(answer);
+            }
+        }
+        Ok(connection.answer_questions(self.user, asker).await?.0)
+    }
+}

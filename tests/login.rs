@@ -1,0 +1,286 @@
+//! Logins with more than a pushed key: own keys, the ssh-agent, certificates, questions.
+
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use eic_sandbox::Config;
+use support::terminal::Terminal;
+use support::{Sandbox, peer, run};
+
+/// Keys of `ssh-keygen` in a folder of their own.
+struct Keys(tempfile::TempDir);
+
+impl Keys {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Makes a key; its public half is returned.
+    fn make(&self, name: &str, algorithm: &str, passphrase: &str) -> String {
+        let path = self.text(name);
+        ssh_keygen(&["-q", "-t", algorithm, "-N", passphrase, "-f", &path]);
+        std::fs::read_to_string(self.path(name).with_extension("pub")).unwrap()
+    }
+}
+
+fn ssh_keygen(args: &[&str]) {
+    let made = Command::new("ssh-keygen").args(args).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// Keys, and a region with real SSH servers that know them; `None`, said, without OpenSSH.
+fn keys_and_sandbox(made: &[(&str, &str, &str)]) -> Option<(Keys, Sandbox)> {
+    if !(peer("sshd") && peer("ssh-keygen")) {
+        return None;
+    }
+    let keys = Keys(tempfile::tempdir().unwrap());
+    let mut config = Config::default().sshd(true);
+    for (name, algorithm, passphrase) in made {
+        config = config.authorized_key(keys.make(name, algorithm, passphrase));
+    }
+    Some((keys, Sandbox::with(config)))
+}
+
+/// A real ssh-agent, ended when dropped.
+struct Agent {
+    process: Child,
+    socket: String,
+}
+
+impl Agent {
+    fn start(folder: &Path) -> Self {
+        let socket = folder.join("agent").display().to_string();
+        let mut command = Command::new("ssh-agent");
+        command.args(["-D", "-a", &socket]).stdout(Stdio::null());
+        let process = command.spawn().unwrap();
+        let start = Instant::now();
+        while !Path::new(&socket).exists() {
+            assert!(start.elapsed() < Duration::from_secs(20), "no ssh-agent");
+            std::thread::yield_now();
+        }
+        Self { process, socket }
+    }
+
+    fn add(&self, key: &str) {
+        let mut command = Command::new("ssh-add");
+        let added = command.arg(key).env("SSH_AUTH_SOCK", &self.socket).output();
+        let added = added.unwrap();
+        assert!(added.status.success(), "{added:?}");
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+#[test]
+fn own_keys_of_every_kind() {
+    let made = [
+        ("ed25519", "ed25519", ""),
+        ("rsa", "rsa", ""),
+        ("ecdsa", "ecdsa", ""),
+    ];
+    let Some((keys, sandbox)) = keys_and_sandbox(&made) else {
+        return;
+    };
+    for (name, ..) in made {
+        let key = keys.text(name);
+        let outcome = run(&mut sandbox.eic_term(["exec", "-i", &key, "web-1", "--", "true"]));
+        assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stderr);
+    }
+    let stranger = keys.text("stranger");
+    keys.make("stranger", "ed25519", "");
+    let (good, bad) = (keys.text("rsa"), stranger.as_str());
+    let both = ["exec", "-i", bad, "-i", &good, "web-1", "--", "true"];
+    assert_eq!(run(&mut sandbox.eic_term(both)).code, Some(0));
+    let outcome = run(&mut sandbox.eic_term(["exec", "-i", bad, "web-1", "--", "true"]));
+    assert_eq!(outcome.code, Some(255));
+    assert!(outcome.stderr.contains("was refused"), "{}", outcome.stderr);
+    assert_eq!(sandbox.region.calls("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn a_passphrase_is_asked_for_on_the_terminal() {
+    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
+        return;
+    }
+    let Some((keys, sandbox)) = keys_and_sandbox(&[("locked", "ed25519", "open sesame")]) else {
+        return;
+    };
+    let key = keys.text("locked");
+    let args = ["exec", "-i", &key, "web-1", "--", "echo in"];
+    let start = || {
+        let none = [("SSH_AUTH_SOCK", "")];
+        Terminal::start_with(&sandbox, &none, &support::binary(), &args)
+    };
+    let mut terminal = start();
+    terminal.expect("Enter passphrase for key");
+    terminal.type_keys("wrong\r");
+    terminal.wait_for("the second question", |terminal| {
+        terminal.text().matches("Enter passphrase").count() == 2
+    });
+    terminal.type_keys("open sesamX\x7fe\r");
+    terminal.expect("in");
+    assert!(!terminal.text().contains("sesam"), "{}", terminal.text());
+    assert_eq!(terminal.exit_code(), 0);
+
+    let mut terminal = start();
+    terminal.expect("Enter passphrase for key");
+    terminal.type_keys("half\x03");
+    assert_eq!(terminal.exit_code(), 255);
+
+    let mut command = sandbox.eic_term(args);
+    let outcome = run(detached(&mut command).env_remove("SSH_AUTH_SOCK"));
+    assert_eq!(outcome.code, Some(255));
+    for text in ["it is encrypted", "ssh-add"] {
+        assert!(outcome.stderr.contains(text), "{}", outcome.stderr);
+    }
+}
+
+/// Without a terminal to ask on.
+fn detached(command: &mut Command) -> &mut Command {
+    #[cfg(unix)]
+    {
+        let program = command.get_program().to_owned();
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let env: Vec<_> = command
+            .get_envs()
+            .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
+            .collect();
+        *command = Command::new("setsid");
+        command.arg("--wait").arg(program).args(args);
+        for (name, value) in env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null());
+    }
+    command
+}
+
+#[test]
+fn the_agent_signs_and_is_lent_only_when_asked() {
+    if support::left_out_under_wine("it has no Unix sockets") || !peer("ssh-agent") {
+        return;
+    }
+    let Some((keys, sandbox)) = keys_and_sandbox(&[("key", "ed25519", ""), ("rsa", "rsa", "")])
+    else {
+        return;
+    };
+    let agent = Agent::start(keys.0.path());
+    let exec = |args: &[&str]| {
+        let mut command = sandbox.eic_term([&["exec"], args].concat());
+        run(command.env("SSH_AUTH_SOCK", &agent.socket))
+    };
+    let empty = exec(&["--agent", "web-1", "--", "true"]);
+    assert!(
+        empty.stderr.contains("it holds no keys"),
+        "{}",
+        empty.stderr
+    );
+    agent.add(&keys.text("key"));
+    agent.add(&keys.text("rsa"));
+    std::fs::remove_file(keys.path("key")).unwrap();
+    std::fs::remove_file(keys.path("rsa")).unwrap();
+    let (key, rsa) = (keys.text("key.pub"), keys.text("rsa.pub"));
+    for args in [
+        &["--agent", "web-1", "--", "true"][..],
+        &["-i", &key, "web-1", "--", "true"],
+        &["-i", &rsa, "web-1", "--", "true"],
+    ] {
+        let outcome = exec(args);
+        assert_eq!(outcome.code, Some(0), "{args:?}: {}", outcome.stderr);
+    }
+    assert_eq!(sandbox.region.calls("SendSSHPublicKey"), 0);
+    let lent = exec(&["-A", "web-1", "--", "ssh-add -l"]);
+    assert!(
+        lent.text().contains("ED25519"),
+        "{} {}",
+        lent.text(),
+        lent.stderr
+    );
+    let kept = exec(&["web-1", "--", "ssh-add -l"]);
+    assert_eq!(kept.code, Some(2), "{}", kept.text());
+    let mut command = sandbox.eic_term(["exec", "--agent", "web-1", "--", "true"]);
+    let nobody = run(command.env("SSH_AUTH_SOCK", keys.path("nothing")));
+    assert_eq!(nobody.code, Some(255));
+    assert!(
+        nobody.stderr.contains("cannot use the ssh-agent"),
+        "{}",
+        nobody.stderr
+    );
+}
+
+#[test]
+fn certificates_beside_a_key_are_shown_with_it() {
+    if !(peer("sshd") && peer("ssh-keygen")) {
+        return;
+    }
+    let keys = Keys(tempfile::tempdir().unwrap());
+    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    keys.make("ca", "ed25519", "");
+    for (name, algorithm) in [("id", "ed25519"), ("id_rsa", "rsa")] {
+        keys.make(name, algorithm, "");
+        let public = keys.text(&format!("{name}.pub"));
+        ssh_keygen(&[
+            "-q",
+            "-s",
+            &keys.text("ca"),
+            "-I",
+            "me",
+            "-n",
+            &user,
+            &public,
+        ]);
+    }
+    let trusted = format!("TrustedUserCAKeys {}", keys.text("ca.pub"));
+    let sandbox = Sandbox::with(Config::default().sshd(true).sshd_option(trusted));
+    for name in ["id", "id_rsa"] {
+        let key = keys.text(name);
+        let args = ["exec", "-l", &user, "-i", &key, "web-1", "--", "true"];
+        let outcome = run(&mut sandbox.eic_term(args));
+        assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_second_factor_is_asked_for() {
+    let sandbox = Sandbox::with(Config::default().one_time_code("123456"));
+    let args = ["exec", "web-1", "--", "echo in"];
+    let mut command = sandbox.eic_term(args);
+    let unasked = run(detached(&mut command));
+    assert_eq!(unasked.code, Some(255));
+    let said = "(keyboard-interactive)";
+    assert!(unasked.stderr.contains(said), "{}", unasked.stderr);
+    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
+        return;
+    }
+    let mut terminal = Terminal::start(&sandbox, &support::binary(), &args);
+    terminal.expect("Look at your token.");
+    terminal.expect("(ec2-user@i-0e1c0000000000001) Code: ");
+    terminal.type_keys("111111\r");
+    terminal.wait_for("the second question", |terminal| {
+        terminal.text().matches("Code: ").count() == 2
+    });
+    terminal.type_keys("123456\r");
+    terminal.expect("in");
+    assert_eq!(terminal.exit_code(), 0);
+    let mut terminal = Terminal::start(&sandbox, &support::binary(), &args);
+    terminal.expect("Code: ");
+    terminal.type_keys("\x03");
+    assert_eq!(terminal.exit_code(), 130);
+}
