@@ -147,26 +147,210 @@ fn known_hosts_speaks_for_a_key_and_against_it() {
         return;
     }
     let sandbox = silent();
-    let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir(home.path().join(".ssh")).unwrap();
-    let instance = sandbox.region.instance("web-1").unwrap();
-    let key = instance
-        .host_keys
-        .iter()
-        .find(|key| key.starts_with("ssh-ed25519"))
-        .unwrap();
-    let port = instance.port.unwrap();
+    let key = host_key(&sandbox, "ssh-ed25519");
+    let port = sandbox.region.instance("web-1").unwrap().port.unwrap();
     for (line, code, said) in [
         (format!("other,[127.*]:{port} {key}"), 0, ""),
         (format!("@revoked {WEB} {key}"), 255, "is revoked in "),
     ] {
-        std::fs::write(home.path().join(".ssh/known_hosts"), line + "\n").unwrap();
+        let home = home(&line);
         std::fs::remove_file(pins(&sandbox)).ok();
-        let mut command = sandbox.eic_term(["exec", "web-1", "--", "true"]);
-        let outcome = run(command
-            .env("HOME", home.path())
-            .env("USERPROFILE", home.path()));
+        let outcome = exec_at_home(&sandbox, &home, &["web-1"]);
         assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
         assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     }
+    // A pin is no help against a revocation.
+    assert_eq!(
+        exec(&sandbox, &["--host-key=accept-new", "web-1"]).code,
+        Some(0)
+    );
+    let home = home(&format!("@revoked * {key}"));
+    let outcome = exec_at_home(&sandbox, &home, &["web-1"]);
+    assert!(outcome.stderr.contains("is revoked"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_key_of_another_kind_is_asked_for_where_known_hosts_has_it() {
+    if support::left_out_under_wine("Wine sets USERPROFILE itself") {
+        return;
+    }
+    let sandbox = silent();
+    let key = host_key(&sandbox, "ecdsa");
+    let home = home(&format!("{WEB} {key}"));
+    let outcome = exec_at_home(&sandbox, &home, &["-v", "--host-key=strict", "web-1"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let agreed = "agreed on mlkem768x25519-sha256, ecdsa-sha2-nistp256, ";
+    assert!(outcome.stderr.contains(agreed), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_address_that_another_host_had_is_no_alarm() {
+    if support::left_out_under_wine("Wine sets USERPROFILE itself") {
+        return;
+    }
+    let sandbox = Sandbox::start();
+    let web = sandbox.region.instance("web-1").unwrap();
+    let (address, port) = (web.public_ip.unwrap(), web.port.unwrap());
+    let home = home(&format!("[{address}]:{port},{address} {OTHER}"));
+    let outcome = exec_at_home(&sandbox, &home, &["web-1"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_authority_in_known_hosts_certifies_host_keys() {
+    if support::left_out_under_wine("Wine sets USERPROFILE itself") || !support::peer("ssh-keygen")
+    {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let certificate = format!("HostCertificate {}", path("host-cert.pub"));
+    let fleet = Fleet::BUILT_IN.replace("[[instance]]", "[[instance]]\nconsole = \"empty\"");
+    let config = Config::default().fleet(fleet.parse::<Fleet>().unwrap());
+    if !support::peer("sshd") {
+        return;
+    }
+    let sandbox = Sandbox::with(config.sshd(true).sshd_option(certificate));
+    std::fs::write(path("host.pub"), host_key(&sandbox, "ssh-ed25519")).unwrap();
+    ssh_keygen(&["-q", "-t", "ed25519", "-N", "", "-f", &path("ca")]);
+    let authority = std::fs::read_to_string(path("ca.pub")).unwrap();
+    let home = home(&format!("@cert-authority i-* {authority}"));
+    let certify = |validity: &str, principal: &str| {
+        let (ca, key) = (path("ca"), path("host.pub"));
+        ssh_keygen(&[
+            "-q", "-s", &ca, "-h", "-I", "web", "-n", principal, "-V", validity, &key,
+        ]);
+    };
+    certify("+1h", WEB);
+    for _ in 0..2 {
+        let outcome = exec_at_home(&sandbox, &home, &["-v", "--host-key=strict", "web-1"]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("(cert-authority)"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    assert!(!pins(&sandbox).exists(), "a certified key is not pinned");
+    for (validity, principal, said) in [
+        ("-2h:-1h", WEB, "its certificate has expired"),
+        ("+1h", "i-2", "its certificate is for other hosts"),
+    ] {
+        certify(validity, principal);
+        let outcome = exec_at_home(&sandbox, &home, &["web-1"]);
+        assert_eq!(outcome.code, Some(255));
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn pins_are_shown_verified_and_imported() {
+    let sandbox = Sandbox::start();
+    let trust = |args: &[&str]| run(&mut sandbox.eic_term([&["trust"], args].concat()));
+    let unknown = trust(&["show", WEB]);
+    assert!(
+        unknown.stderr.contains("none is pinned"),
+        "{}",
+        unknown.stderr
+    );
+    let verified = trust(&["verify", "web-1"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    for text in [
+        "ssh-ed25519 SHA256:",
+        "ecdsa-sha2-nistp256 SHA256:",
+        "console: the same",
+        "\nverified",
+    ] {
+        assert!(verified.text().contains(text), "{}", verified.text());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pub").display().to_string();
+    std::fs::write(&file, OTHER).unwrap();
+    assert_eq!(trust(&["import", &file]).code, Some(255));
+    assert_eq!(trust(&["import", &file, "web-1"]).code, Some(0));
+    let shown = trust(&["show", "web-1"]).text();
+    for text in [WEB, OTHER, "proof:       imported"] {
+        assert!(shown.contains(text), "{shown}");
+    }
+    let verified = trust(&["verify", "web-1"]);
+    assert_eq!(verified.code, Some(1));
+    assert!(
+        verified.text().contains("NOT VERIFIED"),
+        "{}",
+        verified.text()
+    );
+    assert_eq!(
+        exec(&sandbox, &["web-1"]).code,
+        Some(255),
+        "it is not the host's"
+    );
+    std::fs::write(&file, host_key(&sandbox, "ssh-ed25519")).unwrap();
+    let changed = trust(&["import", &file, "web-1"]);
+    assert!(changed.stderr.contains("has changed"), "{}", changed.stderr);
+    assert_eq!(trust(&["forget", WEB]).code, Some(0));
+    assert_eq!(trust(&["import", &file, "web-1"]).code, Some(0));
+    assert_eq!(exec(&sandbox, &["web-1"]).code, Some(0));
+    assert_eq!(
+        sandbox.region.calls("GetConsoleOutput"),
+        2,
+        "for `verify` alone"
+    );
+}
+
+#[test]
+fn old_algorithms_are_refused_until_asked_for() {
+    if !support::peer("sshd") {
+        return;
+    }
+    for (option, said) in [
+        (
+            "KexAlgorithms diffie-hellman-group14-sha1",
+            "knows no key exchange that is safe enough",
+        ),
+        (
+            "Ciphers aes128-cbc",
+            "knows no cipher that is safe enough, only aes128-cbc",
+        ),
+    ] {
+        let sandbox = Sandbox::with(Config::default().sshd(true).sshd_option(option));
+        let refused = exec(&sandbox, &["web-1"]);
+        assert_eq!(refused.code, Some(255));
+        for text in [said, "--legacy"] {
+            assert!(refused.stderr.contains(text), "{}", refused.stderr);
+        }
+        let legacy = exec(&sandbox, &["--legacy", "web-1"]);
+        assert_eq!(legacy.code, Some(0), "{}", legacy.stderr);
+        assert!(
+            legacy.stderr.contains("weak algorithms"),
+            "{}",
+            legacy.stderr
+        );
+    }
+}
+
+fn host_key(sandbox: &Sandbox, kind: &str) -> String {
+    let keys = &sandbox.region.instance("web-1").unwrap().host_keys;
+    keys.iter()
+        .find(|key| key.starts_with(kind))
+        .unwrap()
+        .clone()
+}
+
+/// A home folder with this line in its known_hosts.
+fn home(line: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".ssh")).unwrap();
+    std::fs::write(home.path().join(".ssh/known_hosts"), format!("{line}\n")).unwrap();
+    home
+}
+
+fn exec_at_home(sandbox: &Sandbox, home: &tempfile::TempDir, args: &[&str]) -> Outcome {
+    let mut command = sandbox.eic_term([&["exec"], args, &["--", "true"]].concat());
+    run(command.env("HOME", home.path()))
+}
+
+fn ssh_keygen(args: &[&str]) {
+    let made = std::process::Command::new("ssh-keygen").args(args).output();
+    let made = made.unwrap();
+    assert!(made.status.success(), "{made:?}");
 }

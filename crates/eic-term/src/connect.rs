@@ -36,7 +36,7 @@ use crate::trust::{ConsoleLookUp, HostKeyPolicy, Known, Witnesses};
 const MAX_TUNNEL_DURATION: Duration = Duration::from_secs(3600);
 
 /// Any byte stream.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -293,7 +293,10 @@ impl Connector {
         builder.handshake(stream).await
     }
 
-    async fn open_stream(&self, destination: &Destination) -> Result<Box<dyn Stream>, Error> {
+    pub(crate) async fn open_stream(
+        &self,
+        destination: &Destination,
+    ) -> Result<Box<dyn Stream>, Error> {
         let port = self.options.port;
         match destination.via {
             Via::Endpoint { .. } => Ok(Box::new(self.open_tunnel_to(destination, port).await?)),

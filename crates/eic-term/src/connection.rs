@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use eic_auth::{OsUser, TunnelError};
 use russh::Preferred;
 use russh::client::{self, Handle};
+use russh::keys::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::agent::Lent;
@@ -46,6 +47,7 @@ pub struct SessionBuilder {
     keepalive: Option<Duration>,
     window: u32,
     legacy: bool,
+    only: Option<Algorithm>,
     expires: Option<Instant>,
     witnesses: Witnesses,
     timeline: Timeline,
@@ -65,6 +67,7 @@ impl SessionBuilder {
             keepalive: Some(Duration::from_secs(15)),
             window: WINDOW,
             legacy: false,
+            only: None,
             expires: None,
             witnesses: Witnesses::default(),
             timeline: Timeline::new(),
@@ -109,6 +112,12 @@ impl SessionBuilder {
         self
     }
 
+    /// Takes host keys of one kind only.
+    pub(crate) fn only(mut self, kind: Algorithm) -> Self {
+        self.only = Some(kind);
+        self
+    }
+
     /// Says what can speak for the host's key.
     pub(crate) fn witnesses(mut self, witnesses: Witnesses) -> Self {
         self.witnesses = witnesses;
@@ -141,10 +150,14 @@ impl SessionBuilder {
         let (fate, agreed) = (Fate::default(), Agreed::default());
         let lent = Lent::default();
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
+        let mut offered = algorithms::offered(&self.witnesses.known, self.legacy);
+        if let Some(kind) = self.only {
+            offered.key = vec![kind].into();
+        }
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
-            ..config(algorithms::offered(&self.witnesses.known, self.legacy))
+            ..config(offered)
         };
         let handler = Handler {
             peer: self.peer.clone(),

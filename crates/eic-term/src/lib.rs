@@ -47,6 +47,7 @@ mod pty;
 mod pump;
 mod route;
 mod session;
+mod survey;
 mod timeline;
 mod trust;
 mod visible;

@@ -1,8 +1,8 @@
 //! From a target to its destination, by way of EC2's API.
 
 use eic_auth::{
-    Addresses, Api, Endpoint, EndpointQuery, Instance, InstanceId, InstanceState, OsUser, Selector,
-    Target, Tunnel, choose_endpoint,
+    Addresses, Api, ConsoleKeys, Endpoint, EndpointQuery, Instance, InstanceId, InstanceState,
+    OsUser, Selector, Target, Tunnel, choose_endpoint,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -70,6 +70,16 @@ impl Connector {
         let _step = self.options.timeline.begin(Step::PushKey);
         self.api.send_ssh_public_key(&id, user, key).await?;
         Ok((id, user.clone()))
+    }
+
+    /// Reads the host keys that an instance printed on its console when it first booted.
+    ///
+    /// # Errors
+    /// [`Error::Aws`].
+    pub async fn console_keys(&self, id: &InstanceId) -> Result<ConsoleKeys, Error> {
+        let _step = self.options.timeline.begin(Step::ReadConsole);
+        let text = self.api.console_output(id, false).await?;
+        Ok(ConsoleKeys::read(text.as_deref().unwrap_or_default()))
     }
 
     /// Finds the one instance that is meant and the way to it.

@@ -54,8 +54,12 @@ fn on_host_key(error: &HostKeyError) -> Option<String> {
         HostKeyError::Changed { name, .. } => Some(format!(
             "if the instance was rebuilt, `eic-term trust forget {name}`; if not, somebody may be impersonating it"
         )),
-        HostKeyError::NotOnConsole { .. } => Some("somebody may be impersonating the host; if its keys were made anew since its first boot, --host-key off, once".to_owned()),
-        HostKeyError::ConsoleConflict { .. } => Some("look at `aws ec2 get-console-output`: the host was rebuilt, or somebody writes to its console; --host-key off, once".to_owned()),
+        HostKeyError::NotOnConsole { name, .. } => Some(format!(
+            "somebody may be impersonating the host; `eic-term trust verify {name}` shows both; keys made anew since its first boot can be pinned: `eic-term trust import FILE {name}`"
+        )),
+        HostKeyError::ConsoleConflict { name, .. } => Some(format!(
+            "the host was rebuilt, or somebody writes to its console: look at `aws ec2 get-console-output`; keys that you have from the host itself can be pinned: `eic-term trust import FILE {name}`"
+        )),
         HostKeyError::Revoked { .. } => Some("do not log in; if that is old, take the line out".to_owned()),
         HostKeyError::Unverified { .. } => Some("compare the fingerprint with the host's own, then log in from a terminal and answer yes, or --host-key accept-new".to_owned()),
         HostKeyError::Unknown { .. } => Some("somebody may be impersonating the host".to_owned()),

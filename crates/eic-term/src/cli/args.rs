@@ -55,7 +55,7 @@ pub(crate) enum Command {
     SendKey(SendKey),
     /// List instances and how each would be reached
     List(List),
-    /// List or forget the host keys that are pinned by instance id
+    /// Look after the host keys that are pinned by instance id
     #[command(subcommand)]
     Trust(Trust),
 }
@@ -309,6 +309,25 @@ pub(crate) struct List {
 pub(crate) enum Trust {
     /// List the pins: whose, which key, since when and what spoke for it
     List,
+    /// Show an instance's pins in full
+    Show {
+        /// The instance whose pins to show
+        target: Target,
+    },
+    /// Compare the keys that a host shows with its console and its pins; exit with 1 unless one speaks
+    /// for them and none against
+    Verify {
+        /// The instance to ask
+        target: Target,
+    },
+    /// Pin the keys of a file
+    Import {
+        /// In known_hosts format with instance ids for names; with a target, that instance's public
+        /// keys, whatever their names; `-` for standard input
+        file: PathBuf,
+        /// The instance whose keys these are
+        target: Option<Target>,
+    },
     /// Forget an instance's key, so that the next login verifies it anew
     Forget {
         /// The instance whose key to forget

@@ -24,6 +24,7 @@ mod term;
 mod trust;
 mod tunnel;
 mod ui;
+mod verify;
 
 use std::process::ExitCode;
 

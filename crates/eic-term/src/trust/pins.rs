@@ -38,6 +38,14 @@ pub struct Pin {
     pub line: usize,
 }
 
+impl Pin {
+    /// Reads all pins of a text in known_hosts format; other lines are passed over.
+    #[must_use]
+    pub fn read_all(text: &[u8]) -> Vec<Self> {
+        pins(text).collect()
+    }
+}
+
 impl PinFile {
     /// Names the file; nothing is read yet.
     #[must_use]
@@ -83,6 +91,36 @@ impl PinFile {
         let line = format!("{name} {} {when} {how}\n", key.to_line());
         self.append(text, &line)
             .map_err(|source| self.error(source))
+    }
+
+    /// Pins all of these, or none: what is pinned already stays as it is. Returns how many were new.
+    ///
+    /// # Errors
+    /// [`HostKeyError::Changed`] where another key is pinned, [`HostKeyError::File`].
+    pub fn import(&self, keys: &[(String, HostKey)], how: &str) -> Result<usize, HostKeyError> {
+        let _lock = self.lock().map_err(|source| self.error(source))?;
+        let text = self.content()?;
+        let when = humantime::format_rfc3339_seconds(SystemTime::now());
+        let mut lines = String::new();
+        let mut new = 0;
+        for (name, key) in keys {
+            let of_name = pins(&text).filter(|pin| pin.name == *name);
+            let known: Vec<_> = of_name.map(|pin| pin.key).collect();
+            // A host has a key of each kind; they belong together if one of them is known.
+            let agrees = |(other, key): &(String, HostKey)| other == name && known.contains(key);
+            if !known.is_empty() && !keys.iter().any(agrees) {
+                self.is_pinned(&text, name, key)?;
+            }
+            if !known.contains(key) {
+                new += 1;
+                lines.push_str(&format!("{name} {} {when} {how}\n", key.to_line()));
+            }
+        }
+        if new > 0 {
+            self.append(text, &lines)
+                .map_err(|source| self.error(source))?;
+        }
+        Ok(new)
     }
 
     /// Takes out every key pinned for `name` alone; returns how many.
@@ -224,6 +262,19 @@ mod tests {
 
     fn key(line: &str) -> HostKey {
         HostKey::parse(line).unwrap()
+    }
+
+    #[test]
+    fn imported_keys_come_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let pins = PinFile::new(folder.path().join("known_hosts"));
+        let pair = |name: &str, line| (name.to_owned(), key(line));
+        let both = [pair("i-1", ONE), pair("i-1", TWO), pair("i-2", ONE)];
+        assert_eq!(pins.import(&both, "imported").unwrap(), 3);
+        assert_eq!(pins.import(&both, "imported").unwrap(), 0);
+        let wrong = [pair("i-3", ONE), pair("i-2", TWO)];
+        assert!(pins.import(&wrong, "imported").is_err());
+        assert_eq!(pins.pins().unwrap().len(), 3);
     }
 
     #[test]

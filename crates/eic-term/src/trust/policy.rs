@@ -42,8 +42,9 @@ impl HostKey {
         self.0.algorithm()
     }
 
-    /// Writes the key in OpenSSH's form, without a comment.
-    pub(crate) fn to_line(&self) -> String {
+    /// Returns the key in OpenSSH's form, without a comment.
+    #[must_use]
+    pub fn to_line(&self) -> String {
         self.0.to_openssh().unwrap_or_default()
     }
 }
