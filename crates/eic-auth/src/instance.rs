@@ -109,6 +109,12 @@ impl OsUser {
     }
 }
 
+impl AsRef<str> for OsUser {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Default for OsUser {
     fn default() -> Self {
         Self("ec2-user".to_owned())

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::handler::OnBanner;
 use crate::identity::Identity;
 use crate::key_push::KeyPush;
-use crate::login::{Answer, Answers, Asker, Login, Question};
+use crate::login::{Answer, Answers, Credentials, Login, Question};
 use crate::route::ConnectionType;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
@@ -71,7 +71,7 @@ pub struct ConnectOptions {
     /// Where the steps are recorded.
     pub timeline: Timeline,
     on_banner: Option<OnBanner>,
-    asker: Option<Asker>,
+    asking: Credentials,
 }
 
 impl Default for ConnectOptions {
@@ -91,7 +91,7 @@ impl Default for ConnectOptions {
             identities: Vec::new(),
             timeline: Timeline::new(),
             on_banner: None,
-            asker: None,
+            asking: Credentials::default(),
         }
     }
 }
@@ -108,7 +108,7 @@ impl ConnectOptions {
     where
         F: Future<Output = Answers> + Send + 'static,
     {
-        self.asker = Some(Asker::new(ask));
+        self.asking = self.asking.clone().on_question(ask);
     }
 }
 
@@ -216,20 +216,23 @@ impl Connector {
         if !push.is_done() {
             // The push is still under way: the time is free for the first round trip of the login.
             let user = push.user().clone();
-            if beside(push, connection.prime(&user)).await? == Answer::Accepted {
+            if beside(push, connection.prime(user.as_str())).await? == Answer::Accepted {
                 return Ok(connection.into_session());
             }
         }
         push.refresh().await?;
         let timeline = connection.timeline().clone();
         let _step = timeline.begin(Step::Login);
-        let login = Login {
-            user: push.user(),
-            identities: push.identities(),
+        let (user, credentials) = (push.user().as_str(), &self.credentials(push));
+        Login { user, credentials }.run(connection).await
+    }
+
+    fn credentials(&self, push: &KeyPush) -> Credentials {
+        Credentials {
+            identities: push.identities().to_vec(),
             pushed: push.is_pushed(),
-            asker: self.options.asker.as_ref(),
-        };
-        login.run(connection).await
+            ..self.options.asking.clone()
+        }
     }
 
     /// What the host may be called in a known_hosts file.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eic_auth::{OsUser, TunnelError};
+use eic_auth::TunnelError;
 use russh::Preferred;
 use russh::client::{self, Handle};
 use russh::keys::Algorithm;
@@ -14,8 +14,7 @@ use crate::agent::Lent;
 use crate::algorithms::{self, Agreed};
 use crate::error::Error;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
-use crate::identity::Identity;
-use crate::login::Login;
+use crate::login::{Credentials, Login};
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKeyPolicy, Witnesses};
@@ -276,27 +275,27 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Logs in with a key (RFC 4252 §7).
+    /// Logs in (RFC 4252), with an [`Identity`](crate::Identity) or whatever else the server wants.
     ///
     /// # Errors
-    /// [`Error::Login`] where the key is refused, or is not enough; [`Error::Disconnected`] or [`Error::Timeout`].
-    pub async fn login(self, user: &OsUser, identity: &Identity) -> Result<Session, Error> {
-        let login = Login {
-            user,
-            identities: std::slice::from_ref(identity),
-            pushed: false,
-            asker: None,
-        };
-        login.run(self).await
+    /// [`Error::Login`] where all is refused, or is not enough; [`Error::Cancelled`], [`Error::Disconnected`] or
+    /// [`Error::Timeout`].
+    pub async fn login(
+        self,
+        user: impl AsRef<str>,
+        credentials: impl Into<Credentials>,
+    ) -> Result<Session, Error> {
+        let (user, credentials) = (user.as_ref(), &credentials.into());
+        Login { user, credentials }.run(self).await
     }
 
     pub(crate) fn into_session(self) -> Session {
         Session::new(self.handle, self.peer)
     }
 
-    pub(crate) fn refusal(&self, user: &OsUser, pushed: bool, methods: Vec<String>) -> Error {
+    pub(crate) fn refusal(&self, user: &str, pushed: bool, methods: Vec<String>) -> Error {
         Error::Login {
-            user: user.clone(),
+            user: user.to_owned(),
             peer: self.peer.name.clone(),
             pushed,
             methods,

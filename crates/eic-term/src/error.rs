@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eic_auth::{InstanceId, InstanceState, OsUser, TunnelError};
+use eic_auth::{InstanceId, InstanceState, TunnelError};
 
 use crate::route::ConnectionType;
 use crate::timeline::Step;
@@ -156,8 +156,8 @@ pub enum Error {
     /// The server refused every credential.
     #[error("login as `{user}` on {peer} was refused")]
     Login {
-        /// The OS user.
-        user: OsUser,
+        /// The user.
+        user: String,
         /// The instance or address.
         peer: String,
         /// Whether the key was pushed by EC2 Instance Connect (else it is the caller's own).

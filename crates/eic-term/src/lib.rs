@@ -65,10 +65,12 @@ pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
 pub use forward::LocalForward;
 pub use identity::Identity;
-pub use login::{Answers, Prompt, Question};
+pub use login::{Answers, Credentials, LoginMethod, Prompt, Question};
 pub use pty::{Pty, WindowSize};
 pub use route::{ConnectionType, Route, choose_route};
 pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
-pub use trust::{HostKey, HostKeyError, HostKeyPolicy, Pin, PinFile, Proof, Trust, TrustLevel};
+pub use trust::{
+    HostKey, HostKeyError, HostKeyPolicy, KnownHosts, Pin, PinFile, Proof, Trust, TrustLevel,
+};
 pub use visible::visible;

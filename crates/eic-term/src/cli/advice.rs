@@ -30,6 +30,9 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Algorithms { .. } => Some("a newer sshd there; --legacy, where it has to be, offers SHA-1 and CBC too".to_owned()),
         Error::HostKey(error) => on_host_key(error),
         Error::Agent { .. } => Some("SSH_AUTH_SOCK names its socket; `ssh-add -l` shows what it holds".to_owned()),
+        Error::Login { methods, .. } if wants_a_person(methods) => {
+            Some("it wants what only a person can answer: log in from a terminal".to_owned())
+        }
         Error::Login { pushed: true, user, .. } => Some(format!(
             "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
         )),
@@ -38,6 +41,12 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }
+}
+
+/// Whether a key alone is no use any more.
+fn wants_a_person(methods: &[String]) -> bool {
+    let key = "publickey".to_owned();
+    !methods.is_empty() && !methods.contains(&key)
 }
 
 fn on_timeout(step: Step) -> Option<String> {

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use eic_auth::OsUser;
-use russh::AgentAuthError;
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Response};
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+use russh::{AgentAuthError, MethodKind};
 
+use super::Answer;
 use super::question::{Asker, Prompt, Question};
 use super::signer::InMemory;
-use super::{Answer, ORDER};
 use crate::agent::{Agent, Stream};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -26,17 +25,17 @@ const MOST_QUESTIONS: usize = 32;
 
 impl Connection {
     /// Spends the round trip of the authentication service's request (RFC 4252 §5) ahead of time.
-    pub(crate) async fn prime(&mut self, user: &OsUser) -> Result<Answer, Error> {
-        let none = self.handle.authenticate_none(user.as_str());
+    pub(crate) async fn prime(&mut self, user: &str) -> Result<Answer, Error> {
+        let none = self.handle.authenticate_none(user);
         let answer = limited(Step::Login, self.peer.limit, none).await?;
         self.answer(answer)
     }
 
     /// Offers a key once.
-    pub(super) async fn offer(&mut self, user: &OsUser, id: &Identity) -> Result<Answer, Error> {
+    pub(super) async fn offer(&mut self, user: &str, id: &Identity) -> Result<Answer, Error> {
         let hash = self.rsa_hash(id).await?;
         let certificate = id.certificate.as_deref().cloned();
-        let (user, limit) = (user.as_str(), self.peer.limit);
+        let limit = self.peer.limit;
         match (&id.key, certificate) {
             (Key::InMemory(key), None) => {
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
@@ -103,16 +102,14 @@ impl Connection {
     /// Asks for the password and gives it.
     pub(super) async fn ask_password(
         &mut self,
-        user: &OsUser,
+        user: &str,
         question: &Question,
         asker: &Asker,
     ) -> Result<Answer, Error> {
         let answers = asker.ask(question.clone()).await;
         let password = answers.ok_or(Error::Cancelled)?.into_iter().next();
         let password = password.ok_or(Error::Cancelled)?;
-        let give = self
-            .handle
-            .authenticate_password(user.as_str(), password.as_str());
+        let give = self.handle.authenticate_password(user, password.as_str());
         let answer = limited(Step::Login, PERSON, give).await?;
         self.answer(answer)
     }
@@ -120,10 +117,9 @@ impl Connection {
     /// Answers what the server asks, and returns too whether anything was asked of a person.
     pub(super) async fn answer_questions(
         &mut self,
-        user: &OsUser,
+        user: &str,
         asker: &Asker,
     ) -> Result<(Answer, bool), Error> {
-        let user = user.as_str();
         let start = self
             .handle
             .authenticate_keyboard_interactive_start(user, None);
@@ -207,7 +203,7 @@ impl Connection {
             Err(AgentAuthError::Send(_)) => Err(self.peer.lost()),
             Err(AgentAuthError::Key(error)) => {
                 tracing::warn!(%error, "the ssh-agent did not sign");
-                Ok(Answer::Refused(ORDER.to_vec()))
+                Ok(Answer::Refused(vec![MethodKind::PublicKey]))
             }
         }
     }

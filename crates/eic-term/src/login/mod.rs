@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use eic_auth::OsUser;
 use russh::MethodKind;
 
 use crate::connection::Connection;
@@ -11,10 +10,12 @@ use crate::identity::Identity;
 use crate::session::Session;
 
 mod attempt;
+mod credentials;
 mod question;
 mod signer;
 
-pub(crate) use question::Asker;
+pub use credentials::{Credentials, LoginMethod};
+use question::Asker;
 pub use question::{Answers, Prompt, Question};
 
 /// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
@@ -30,21 +31,10 @@ const TRIES: usize = 3;
 /// How many methods in a row a server may want.
 const MOST_STEPS: usize = 8;
 
-/// The order in which methods are tried, ssh(1)'s.
-const ORDER: [MethodKind; 3] = [
-    MethodKind::PublicKey,
-    MethodKind::KeyboardInteractive,
-    MethodKind::Password,
-];
-
 /// Who logs in, and with what.
 pub(crate) struct Login<'a> {
-    pub(crate) user: &'a OsUser,
-    pub(crate) identities: &'a [Identity],
-    /// Whether the keys were pushed by EC2 Instance Connect.
-    pub(crate) pushed: bool,
-    /// Who can be asked for what the server wants to know.
-    pub(crate) asker: Option<&'a Asker>,
+    pub(crate) user: &'a str,
+    pub(crate) credentials: &'a Credentials,
 }
 
 /// What the server said to a credential.
@@ -59,15 +49,21 @@ pub(crate) enum Answer {
 impl Login<'_> {
     /// Goes through the methods until the server has had enough.
     pub(crate) async fn run(&self, mut connection: Connection) -> Result<Session, Error> {
-        let mut methods = ORDER.to_vec();
+        let mut methods = self.credentials.usable(&self.credentials.methods);
         let mut offered = Vec::new();
+        if methods.is_empty() {
+            match connection.prime(self.user).await? {
+                Answer::Accepted => return Ok(connection.into_session()),
+                Answer::Partial(next) | Answer::Refused(next) => offered = next,
+            }
+        }
         let mut steps = 0;
         while let Some(method) = methods.first().copied() {
             match self.attempt(method, &mut connection).await? {
                 Answer::Accepted => return Ok(connection.into_session()),
                 Answer::Partial(next) if steps < MOST_STEPS => {
                     steps += 1;
-                    methods = self.usable(&next);
+                    methods = self.credentials.usable(&next);
                     offered = next;
                 }
                 Answer::Partial(next) => {
@@ -76,23 +72,13 @@ impl Login<'_> {
                 }
                 Answer::Refused(next) => {
                     methods.remove(0);
-                    methods.retain(|method| self.usable(&next).contains(method));
+                    methods.retain(|method| self.credentials.usable(&next).contains(method));
                     offered = next;
                 }
             }
         }
         let names = offered.iter().map(String::from).collect();
-        Err(connection.refusal(self.user, self.pushed, names))
-    }
-
-    /// Which of the methods that a server offers can be tried, in our order.
-    fn usable(&self, offered: &[MethodKind]) -> Vec<MethodKind> {
-        let possible = |method: &MethodKind| match method {
-            MethodKind::PublicKey => !self.identities.is_empty(),
-            _ => self.asker.is_some(),
-        };
-        let ours = ORDER.into_iter().filter(possible);
-        ours.filter(|method| offered.contains(method)).collect()
+        Err(connection.refusal(self.user, self.credentials.pushed, names))
     }
 
     async fn attempt(
@@ -100,7 +86,7 @@ impl Login<'_> {
         method: MethodKind,
         connection: &mut Connection,
     ) -> Result<Answer, Error> {
-        match (method, self.asker) {
+        match (method, &self.credentials.asker) {
             (MethodKind::KeyboardInteractive, Some(asker)) => {
                 self.answer_questions(connection, asker).await
             }
@@ -110,8 +96,8 @@ impl Login<'_> {
     }
 
     async fn offer_keys(&self, connection: &mut Connection) -> Result<Answer, Error> {
-        let mut answer = Answer::Refused(ORDER.to_vec());
-        for identity in self.identities {
+        let mut answer = Answer::Refused(self.credentials.methods.clone());
+        for identity in &self.credentials.identities {
             answer = self.offer(connection, identity).await?;
             if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey)) {
                 break;
@@ -122,7 +108,7 @@ impl Login<'_> {
 
     /// Offers a key; a pushed one several times, as the instance may not know it yet.
     async fn offer(&self, connection: &mut Connection, id: &Identity) -> Result<Answer, Error> {
-        let mut waits = RETRIES.iter().filter(|_| self.pushed);
+        let mut waits = RETRIES.iter().filter(|_| self.credentials.pushed);
         loop {
             let answer = connection.offer(self.user, id).await?;
             let again =

@@ -32,7 +32,7 @@ impl Known {
     pub(crate) fn read(files: &[PathBuf], names: &[String]) -> Result<Self, HostKeyError> {
         let mut known = Self::default();
         for path in files {
-            for (says, key) in about(&PinFile::new(path).content()?, names) {
+            for (_, says, key) in about(&PinFile::new(path).content()?, names) {
                 match says {
                     Says::Known => known.keys.push(key),
                     Says::Authority => known.authorities.push(key),

@@ -16,15 +16,28 @@ pub(crate) enum Says {
     Revoked,
 }
 
-/// Finds what is said about a host, by any of its names. Comments and broken lines are passed over.
+/// Finds what is said about a host, by any of its names, each with the number of its line. Comments and broken lines
+/// are passed over.
 pub(crate) fn about<'a>(
     text: &'a [u8],
     names: &'a [String],
-) -> impl Iterator<Item = (Says, HostKey)> + 'a {
-    let lines = text.split(|byte| *byte == b'\n');
-    let lines = lines.filter_map(|line| Line::parse(std::str::from_utf8(line).ok()?));
-    let lines = lines.filter(|line| line.is_for(names));
-    lines.map(|line| (line.says, line.key))
+) -> impl Iterator<Item = (usize, Says, HostKey)> + 'a {
+    let lines = text.split(|byte| *byte == b'\n').zip(1..);
+    lines.filter_map(|(line, number)| {
+        let line = Line::parse(std::str::from_utf8(line).ok()?)?;
+        line.is_for(names).then_some((number, line.says, line.key))
+    })
+}
+
+/// Hides a name: `|1|SALT|HASH`.
+pub(super) fn hashed(name: &str) -> String {
+    let mut salt = [0; 20];
+    // Without random numbers there would be no connection either.
+    aws_lc_rs::rand::fill(&mut salt).ok();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &salt);
+    let tag = hmac::sign(&key, name.as_bytes());
+    let (salt, hash) = (BASE64.encode(&salt), BASE64.encode(tag.as_ref()));
+    format!("|1|{salt}|{hash}")
 }
 
 struct Line<'a> {
@@ -142,8 +155,8 @@ mod tests {
         let names = [name.to_owned()];
         let about = about(text.as_bytes(), &names);
         about
-            .filter(|(_, one)| *one == key)
-            .map(|(says, _)| says)
+            .filter(|(.., one)| *one == key)
+            .map(|(_, says, _)| says)
             .collect()
     }
 
@@ -177,15 +190,7 @@ mod tests {
 
     #[test]
     fn hashed_names() {
-        // ssh-keygen -H of `web KEY`.
-        let salt = b"0123456789abcdefghij";
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
-        let tag = hmac::sign(&key, b"web");
-        let line = format!(
-            "|1|{}|{} KEY",
-            BASE64.encode(salt),
-            BASE64.encode(tag.as_ref())
-        );
+        let line = format!("{} KEY", hashed("web"));
         assert_eq!(found(&line, "web"), [Says::Known]);
         assert_eq!(found(&line, "db"), []);
     }

@@ -3,11 +3,13 @@
 mod certificate;
 mod known;
 mod known_hosts;
+mod ordinary;
 mod pins;
 mod policy;
 mod verified;
 
 pub(crate) use known::{Known, Shown};
+pub use ordinary::KnownHosts;
 pub use pins::{Pin, PinFile};
 pub use policy::{HostKey, HostKeyError, HostKeyPolicy};
 pub(crate) use verified::{ConsoleLookUp, Witnesses};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use russh::keys::{HashAlg, PublicKey};
 
 use super::known::{Known, Shown};
+use super::ordinary::KnownHosts;
 use super::pins::{Pin, PinFile};
 use super::verified::{Trust, Witnesses};
 
@@ -78,6 +79,8 @@ pub enum HostKeyPolicy {
     Pinned(PinFile),
     /// The key pinned for the peer, or one that something else speaks for.
     Verified(Trust),
+    /// The keys that known_hosts files have for the host, by its name.
+    KnownHosts(KnownHosts),
     /// Any key: whoever controls the network can impersonate the host.
     DangerAcceptAny,
 }
@@ -91,6 +94,12 @@ impl From<PinFile> for HostKeyPolicy {
 impl From<Trust> for HostKeyPolicy {
     fn from(trust: Trust) -> Self {
         Self::Verified(trust)
+    }
+}
+
+impl From<KnownHosts> for HostKeyPolicy {
+    fn from(known: KnownHosts) -> Self {
+        Self::KnownHosts(known)
     }
 }
 
@@ -111,6 +120,7 @@ impl HostKeyPolicy {
                 expected: keys.iter().map(ToString::to_string).collect(),
             }),
             Self::Pinned(file) => file.check_or_pin(peer, key),
+            Self::KnownHosts(hosts) => hosts.verify(&witnesses.known, shown),
             Self::Verified(trust) => trust.verify(peer, witnesses, shown).await,
         }
     }
@@ -122,6 +132,7 @@ impl HostKeyPolicy {
             Self::Known(keys) => keys.clone(),
             Self::Pinned(file) => file.keys(peer)?,
             Self::Verified(trust) => return trust.known(peer, names),
+            Self::KnownHosts(hosts) => return hosts.known(),
         };
         Ok(Known::keys(keys))
     }

@@ -1,0 +1,306 @@
+//! Host keys by name, as OpenSSH keeps them: for hosts that are no instances.
+
+use std::fmt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::certificate;
+use super::known::{Known, Shown};
+use super::known_hosts::{Says, about, hashed};
+use super::pins::{Pin, PinFile};
+use super::policy::{HostKey, HostKeyError};
+use super::verified::{Proof, TrustLevel};
+
+/// Told what spoke for a key; with the error where a new one could not be added.
+type OnProof = Arc<dyn Fn(&str, &HostKey, Proof, Option<&io::Error>) + Send + Sync>;
+
+/// Believes the keys in known_hosts files (sshd(8)), and the authorities in them; a new key as the level says.
+///
+/// A level has OpenSSH's meaning: [`TrustLevel::Strict`] is `yes`, [`TrustLevel::Aws`] is `ask`, where the caller does
+/// the asking, [`TrustLevel::AcceptNew`] and [`TrustLevel::Off`] are `accept-new` and `no`.
+///
+/// ```
+/// use eic_term::{HostKeyPolicy, KnownHosts};
+/// let known = KnownHosts::new("build.example.com", 22).file("/home/me/.ssh/known_hosts");
+/// let policy = HostKeyPolicy::from(known);
+/// ```
+#[derive(Clone)]
+pub struct KnownHosts {
+    names: Vec<String>,
+    files: Vec<PathBuf>,
+    /// Where new keys are added.
+    own: Option<PathBuf>,
+    level: TrustLevel,
+    hash: bool,
+    on_proof: Option<OnProof>,
+}
+
+impl KnownHosts {
+    /// Looks a host up by this name; a port other than 22 is a part of it, `[NAME]:PORT`.
+    #[must_use]
+    pub fn new(host: &str, port: u16) -> Self {
+        Self {
+            names: vec![name(host, port)],
+            files: Vec::new(),
+            own: None,
+            level: TrustLevel::default(),
+            hash: false,
+            on_proof: None,
+        }
+    }
+
+    /// Reads this file too; one that is missing says nothing. New keys are added to the first.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.own.get_or_insert_with(|| path.clone());
+        self.files.push(path);
+        self
+    }
+
+    /// Reads a file that new keys are not added to.
+    #[must_use]
+    pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Sets the level.
+    #[must_use]
+    pub fn level(mut self, level: TrustLevel) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Whether names are hashed before they are written (ssh_config(5), `HashKnownHosts`).
+    #[must_use]
+    pub fn hash(mut self, hash: bool) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// Is told of every key that is believed, and what spoke for it; for a new one, why it could not be added.
+    #[must_use]
+    pub fn on_proof(
+        mut self,
+        on_proof: impl Fn(&str, &HostKey, Proof, Option<&io::Error>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_proof = Some(Arc::new(on_proof));
+        self
+    }
+
+    /// Adds a key, as the answer yes to a question does.
+    ///
+    /// # Errors
+    /// [`HostKeyError::File`].
+    pub fn add(&self, key: &HostKey) -> Result<(), HostKeyError> {
+        let (Some(path), Some(name)) = (&self.own, self.names.first()) else {
+            return Ok(());
+        };
+        let name = if self.hash {
+            hashed(name)
+        } else {
+            name.clone()
+        };
+        let line = format!("{name} {}\n", key.to_line());
+        append(path, &line).map_err(|source| HostKeyError::File {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    pub(crate) fn known(&self) -> Result<Known, HostKeyError> {
+        Known::read(&self.files, &self.names)
+    }
+
+    /// Believes what the host shows, or says why not.
+    pub(crate) fn verify(&self, known: &Known, shown: &Shown) -> Result<(), HostKeyError> {
+        let (key, name) = (&shown.key, self.names.join(","));
+        if let Some(path) = known.revocation(shown) {
+            return Err(HostKeyError::Revoked {
+                name,
+                presented: key.to_string(),
+                path: path.to_owned(),
+            });
+        }
+        let certified = shown.certificate.as_ref().map(|shown| {
+            certificate::check(shown, &self.names, &known.authorities, SystemTime::now())
+        });
+        let proof = match certified {
+            Some(Ok(())) => Proof::Authority,
+            _ if known.keys.contains(key) => Proof::KnownHosts,
+            _ => return self.judge_new(key, certified.and_then(Result::err)),
+        };
+        self.tell(key, proof, None);
+        Ok(())
+    }
+
+    fn judge_new(
+        &self,
+        key: &HostKey,
+        certificate: Option<certificate::CertificateError>,
+    ) -> Result<(), HostKeyError> {
+        let name = self.names.join(",");
+        if let Some((path, other)) = self.another(key)?
+            && self.level != TrustLevel::Off
+        {
+            return Err(HostKeyError::Changed {
+                name,
+                pinned: Box::new(other),
+                presented: key.to_string(),
+                path,
+            });
+        }
+        if matches!(self.level, TrustLevel::Strict | TrustLevel::Aws) {
+            let reason = "no known_hosts file has it";
+            let certificate = certificate.map(|why| format!("{why}; "));
+            return Err(HostKeyError::Unverified {
+                name,
+                presented: Box::new(key.clone()),
+                reason: certificate.unwrap_or_default() + reason,
+            });
+        }
+        let added = self.add(key);
+        let error = match &added {
+            Err(HostKeyError::File { source, .. }) => Some(source),
+            _ => None,
+        };
+        self.tell(key, Proof::FirstUse, error);
+        Ok(())
+    }
+
+    /// Another key of the same kind, which the files have for this host.
+    fn another(&self, key: &HostKey) -> Result<Option<(PathBuf, Pin)>, HostKeyError> {
+        for path in &self.files {
+            let text = PinFile::new(path).content()?;
+            let same = about(&text, &self.names).find(|(_, says, other)| {
+                *says == Says::Known && other.algorithm() == key.algorithm()
+            });
+            if let Some((line, _, other)) = same {
+                let pin = Pin {
+                    name: self.names.join(","),
+                    key: other,
+                    note: String::new(),
+                    line,
+                };
+                return Ok(Some((path.clone(), pin)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, key: &HostKey, proof: Proof, error: Option<&io::Error>) {
+        if let Some(on_proof) = &self.on_proof {
+            on_proof(&self.names.join(","), key, proof, error);
+        }
+    }
+}
+
+/// A host's name in known_hosts (sshd(8)).
+fn name(host: &str, port: u16) -> String {
+    match port {
+        22 => host.to_owned(),
+        port => format!("[{host}]:{port}"),
+    }
+}
+
+/// Adds a line, in one piece.
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        private(&mut builder);
+        builder.create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).open(path)?;
+    let unfinished =
+        std::fs::read(path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
+    let line = if unfinished {
+        format!("\n{line}")
+    } else {
+        line.to_owned()
+    };
+    file.write_all(line.as_bytes())
+}
+
+#[cfg(unix)]
+fn private(builder: &mut DirBuilder) {
+    use std::os::unix::fs::DirBuilderExt;
+    builder.mode(0o700);
+}
+
+#[cfg(not(unix))]
+fn private(_: &mut DirBuilder) {}
+
+impl fmt::Debug for KnownHosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "KnownHosts({:?}, {:?}, {:?})",
+            self.names, self.level, self.files
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    const OTHER: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X";
+
+    fn shown() -> Shown {
+        Shown {
+            key: HostKey::parse(KEY).unwrap(),
+            certificate: None,
+        }
+    }
+
+    #[test]
+    fn levels_mean_what_openssh_means() {
+        use TrustLevel::{AcceptNew, Aws, Off, Strict};
+        for (line, level, expected) in [
+            (format!("web {KEY}"), Strict, Ok(())),
+            (format!("db {KEY}"), Strict, Err("could not be verified")),
+            (String::new(), Aws, Err("could not be verified")),
+            (String::new(), AcceptNew, Ok(())),
+            (format!("web {OTHER}"), AcceptNew, Err("has changed")),
+            (format!("web {OTHER}"), Off, Ok(())),
+            (format!("@revoked * {KEY}"), Off, Err("is revoked")),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("known_hosts");
+            std::fs::write(&path, format!("{line}\n")).unwrap();
+            let policy = KnownHosts::new("web", 22).file(&path).level(level);
+            let verdict = policy.verify(&policy.known().unwrap(), &shown());
+            match (verdict, expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
+                (verdict, _) => panic!("{line} {level:?}: {verdict:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn new_keys_are_added_hashed_or_not() {
+        for hash in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(".ssh/known_hosts");
+            let policy = KnownHosts::new("web", 2222).file(&path).hash(hash);
+            let policy = policy.level(TrustLevel::AcceptNew);
+            for _ in 0..2 {
+                policy.verify(&policy.known().unwrap(), &shown()).unwrap();
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert_eq!(text.starts_with("|1|"), hash, "{text}");
+            assert_eq!(text.starts_with("[web]:2222 "), !hash, "{text}");
+        }
+    }
+}
