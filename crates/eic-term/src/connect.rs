@@ -209,7 +209,9 @@ impl Connector {
         if !push.is_done() {
             // The push is still under way: the time is free for the first round trip of the login.
             let user = push.user().clone();
-            beside(push, connection.prime(&user)).await?;
+            if let Answer::Accepted = beside(push, connection.prime(&user)).await? {
+                return Ok(connection.into_session());
+            }
         }
         login(connection, push).await
     }

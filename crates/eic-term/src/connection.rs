@@ -10,12 +10,14 @@ use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, PrivateKeyWithHashAlg};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::identity::Identity;
+use crate::quota::Quota;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
+use crate::wire::{Probation, Wire};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
@@ -140,7 +142,11 @@ impl SessionBuilder {
             fate: fate.clone(),
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
+            quota: Quota::default(),
         };
+        let probation = Probation::default();
+        let patience = self.keepalive.map(|interval| interval * (MISSES + 1));
+        let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
         let peer = Peer {
@@ -152,7 +158,11 @@ impl SessionBuilder {
             timeline: self.timeline,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
-        Ok(Connection { handle, peer })
+        Ok(Connection {
+            handle,
+            peer,
+            probation,
+        })
     }
 }
 
@@ -202,6 +212,7 @@ impl Peer {
     fn handshake_error(&self, error: HandlerError) -> Error {
         let error = match error {
             HandlerError::HostKey(error) => return Error::HostKey(error),
+            HandlerError::Excess(excess) => return self.handshake_failed(excess.into()),
             HandlerError::Ssh(error) => error,
         };
         let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP);
@@ -210,9 +221,13 @@ impl Peer {
             End::Other(_) if closed => "the server closed the connection".into(),
             End::Other(source) => source,
         };
+        self.handshake_failed(self.fate.take().map_or(source, End::into_cause))
+    }
+
+    fn handshake_failed(&self, source: Cause) -> Error {
         Error::Handshake {
             peer: self.name.clone(),
-            source: self.fate.take().map_or(source, End::into_cause),
+            source,
         }
     }
 
@@ -256,6 +271,7 @@ impl Peer {
 pub struct Connection {
     handle: Handle<Handler>,
     peer: Peer,
+    probation: Probation,
 }
 
 /// What the server said to a credential.
@@ -298,6 +314,7 @@ impl Connection {
     }
 
     pub(crate) fn into_session(self) -> Session {
+        self.probation.pass();
         Session::new(self.handle, self.peer)
     }
 

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eic_auth::TunnelError;
-use russh::Channel;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
+use russh::{AlgorithmKind, Channel, ChannelId, ChannelOpenFailure, Names};
 
 use crate::error::Cause;
+use crate::quota::{Excess, Quota};
 use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Witnesses};
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
@@ -41,7 +42,40 @@ pub(crate) fn end_of(error: russh::Error) -> End {
             Ok(tunnel) => End::Tunnel(tunnel),
             Err(error) => End::Other(Box::new(error)),
         },
-        error => End::Other(Box::new(error)),
+        error => End::Other(Box::new(Said::of(&error))),
+    }
+}
+
+/// A protocol's error in words that are safe to show: some of russh's quote what the server sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+impl Said {
+    fn of(error: &russh::Error) -> Self {
+        let words = match error {
+            russh::Error::Version => "what answers there speaks no SSH 2".to_owned(),
+            russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+                let theirs = theirs.join(", ");
+                format!(
+                    "the server offers no acceptable {} algorithm, only {theirs}",
+                    noun(kind)
+                )
+            }
+            other => other.to_string(),
+        };
+        Self(crate::visible_line(&words))
+    }
+}
+
+/// What kind of algorithm it is (RFC 4253 §7.1).
+fn noun(kind: &AlgorithmKind) -> &'static str {
+    match kind {
+        AlgorithmKind::Kex => "key exchange",
+        AlgorithmKind::Key => "host key",
+        AlgorithmKind::Cipher => "encryption",
+        AlgorithmKind::Compression => "compression",
+        AlgorithmKind::Mac => "MAC",
     }
 }
 
@@ -70,7 +104,7 @@ struct ServerDisconnect {
 impl fmt::Display for ServerDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server disconnected ({}): ", self.reason)?;
-        write!(f, "{}", crate::visible(&self.message))
+        write!(f, "{}", crate::visible_line(&self.message))
     }
 }
 
@@ -89,6 +123,8 @@ pub(crate) enum HandlerError {
     #[error(transparent)]
     HostKey(#[from] HostKeyError),
     #[error(transparent)]
+    Excess(#[from] Excess),
+    #[error(transparent)]
     Ssh(#[from] russh::Error),
 }
 
@@ -100,6 +136,8 @@ pub(crate) struct Handler {
     /// How long the server may be silent.
     pub(crate) patience: Duration,
     pub(crate) on_banner: Option<OnBanner>,
+    /// What the server had of what nobody asked for.
+    pub(crate) quota: Quota,
 }
 
 impl client::Handler for Handler {
@@ -116,10 +154,20 @@ impl client::Handler for Handler {
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
+        self.quota.banner(banner)?;
         if let Some(on_banner) = &self.on_banner {
             on_banner(banner);
         }
         Ok(())
+    }
+
+    async fn kex_done(
+        &mut self,
+        _: Option<&[u8]>,
+        _: &Names,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        Ok(self.quota.keys(Instant::now())?)
     }
 
     async fn disconnected(
@@ -157,7 +205,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_forwarded_streamlocal(
@@ -167,7 +215,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_agent_forward(
@@ -176,7 +224,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_session(
@@ -185,7 +233,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_direct_tcpip(
@@ -198,7 +246,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_direct_streamlocal(
@@ -208,7 +256,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_x11(
@@ -219,6 +267,21 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
+    }
+
+    // Any type is let in as far as to `server_channel_open_unknown`, which can refuse it in one word and count it.
+    async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
+        true
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<client::Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        reply.reject(ChannelOpenFailure::UnknownChannelType).await;
+        Ok(self.quota.channel()?)
     }
 }

@@ -42,11 +42,13 @@ mod key_push;
 mod lookup;
 mod pty;
 mod pump;
+mod quota;
 mod route;
 mod session;
 mod timeline;
 mod trust;
 mod visible;
+mod wire;
 
 #[cfg(feature = "terminal")]
 pub mod terminal;
@@ -64,4 +66,4 @@ pub use route::{ConnectionType, Route, choose_route};
 pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{HostKey, HostKeyError, HostKeyPolicy, Pin, PinFile, Proof, Trust, TrustLevel};
-pub use visible::visible;
+pub use visible::{visible, visible_line};
