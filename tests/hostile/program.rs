@@ -86,6 +86,9 @@ fn all(from: &mut impl Read) -> Vec<u8> {
 
 /// `VmHWM` of proc(5).
 fn peak(child: &Child) -> u64 {
+    if super::support::under_wine() {
+        return 0;
+    }
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
     let status = status.unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -67,3 +67,9 @@ pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{HostKey, HostKeyError, HostKeyPolicy, Pin, PinFile, Proof, Trust, TrustLevel};
 pub use visible::{visible, visible_line};
+
+/// Properties of private readers; see `fuzz/` in the repository.
+#[cfg(fuzzing)]
+pub mod fuzz {
+    pub use crate::trust::fuzz::{known_hosts, pattern};
+}

@@ -92,8 +92,17 @@ fn is_hash_of(field: &str, name: &str) -> bool {
     hmac::verify(&key, name.as_bytes(), &hash).is_ok()
 }
 
+/// The field that hides a name, as `ssh-keygen -H` writes it.
+#[cfg(any(test, fuzzing))]
+pub(super) fn hashed(name: &str, salt: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
+    let tag = hmac::sign(&key, name.as_bytes());
+    let (salt, tag) = (BASE64.encode(salt), BASE64.encode(tag.as_ref()));
+    format!("|1|{salt}|{tag}")
+}
+
 /// `*` is any text, `?` any character; letters of either case are the same.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     matches_bytes(pattern.as_bytes(), name.as_bytes())
 }
@@ -126,6 +135,9 @@ fn matches_bytes(pattern: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const KEY: &str =
@@ -169,14 +181,7 @@ mod tests {
     #[test]
     fn hashed_names() {
         // ssh-keygen -H of `web KEY`.
-        let salt = b"0123456789abcdefghij";
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
-        let tag = hmac::sign(&key, b"web");
-        let line = format!(
-            "|1|{}|{} KEY",
-            BASE64.encode(salt),
-            BASE64.encode(tag.as_ref())
-        );
+        let line = hashed("web", b"0123456789abcdefghij") + " KEY";
         assert_eq!(found(&line, "web"), Found::Known);
         assert_eq!(found(&line, "db"), Found::Nothing);
     }
@@ -186,5 +191,79 @@ mod tests {
         let pattern = "*a".repeat(40);
         assert!(!matches(&pattern, &"a".repeat(39)));
         assert!(matches(&pattern, &"ba".repeat(40)));
+    }
+
+    /// A host's name, or part of one: nothing that means something in a list of patterns.
+    const NAME: &str = "[a-z0-9.:\\[\\]_-]{1,20}";
+
+    /// Lines that say nothing of the host, broken ones among them.
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            vec(any::<u8>(), 0..40),
+            "(#|@[a-z-]{0,9} )?[!-~]{0,9} [ -~]{0,30}".prop_map(String::into_bytes),
+            Just(format!("other.host {OTHER}\r").into_bytes()),
+        ]
+    }
+
+    /// A file with a line in the midst of noise.
+    fn file(noise: &[Vec<u8>], line: &str) -> Vec<u8> {
+        let lines: Vec<_> = noise.iter().map(Vec::as_slice).collect();
+        let (before, after) = lines.split_at(lines.len() / 2);
+        [before, &[line.as_bytes()], after].concat().join(&b'\n')
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_can_be_read(text in vec(any::<u8>(), 0..300), names in vec(".{0,20}", 0..3)) {
+            look_up(&text, &names, &HostKey::parse(KEY).unwrap());
+        }
+
+        #[test]
+        fn what_was_written_is_found(
+            names in vec(NAME, 1..4),
+            noise in vec(noise(), 0..6),
+            comment in "( [ -~]{0,20}\r?)?",
+            other in NAME,
+        ) {
+            let key = HostKey::parse(KEY).unwrap();
+            let text = file(&noise, &format!("{} {KEY}{comment}", names.join(",")));
+            for name in &names {
+                let upper = name.to_ascii_uppercase();
+                prop_assert_eq!(look_up(&text, &[upper], &key), Found::Known);
+            }
+            let found = look_up(&text, std::slice::from_ref(&other), &key);
+            prop_assert_eq!(found == Found::Known, names.contains(&other));
+        }
+
+        #[test]
+        fn a_hashed_line_says_what_the_plain_one_does(name in NAME, other in NAME, noise in vec(noise(), 0..4)) {
+            let key = HostKey::parse(KEY).unwrap();
+            let plain = file(&noise, &format!("{name} {KEY}"));
+            let hashed = file(&noise, &format!("{} {KEY}", hashed(&name, b"0123456789abcdefghij")));
+            for name in [name, other] {
+                let names = [name];
+                prop_assert_eq!(look_up(&plain, &names, &key), look_up(&hashed, &names, &key));
+            }
+        }
+
+        #[test]
+        fn a_name_matches_what_was_made_of_it(parts in vec((NAME, any::<bool>(), 0..3_u8), 0..5)) {
+            let mut name = String::new();
+            let mut pattern = String::new();
+            for (part, is_star, marks) in parts {
+                name += &part;
+                match is_star {
+                    true => pattern += "*",
+                    false => pattern += &part,
+                }
+                for _ in 0..marks {
+                    name += "x";
+                    pattern += "?";
+                }
+            }
+            prop_assert!(matches(&pattern, &name), "{} {}", pattern, name);
+            let longer = pattern.clone() + "?";
+            prop_assert!(pattern.contains('*') || !matches(&longer, &name));
+        }
     }
 }

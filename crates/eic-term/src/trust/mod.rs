@@ -1,5 +1,7 @@
 //! Which host keys are believed.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod known_hosts;
 mod pins;
 mod policy;
