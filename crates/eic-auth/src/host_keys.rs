@@ -87,6 +87,10 @@ fn parse(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+
     use super::*;
 
     const ED: &str =
@@ -134,5 +138,40 @@ mod tests {
     fn a_console_full_of_keys_is_bounded() {
         let block = block(&format!("{ED}\n").repeat(100_000));
         assert_eq!(ConsoleKeys::read(&block), keys(&[ED]));
+    }
+
+    /// What other programs write between the lines: anything but a key or a block's ends.
+    fn noise() -> impl Strategy<Value = String> {
+        let line = "(<14>|\\[ +[0-9.]{1,6}\\] |ec2: |login: |ssh |-----BEGIN )?[ -~]{0,60}";
+        line.prop_filter("no key", |line| {
+            !line.trim().starts_with("ssh-") && !line.contains("SSH HOST KEY")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_console_can_be_read(console in any::<String>(), lines in vec(noise(), 0..5)) {
+            let _ = (ConsoleKeys::read(&console), ConsoleKeys::read(&block(&console)));
+            prop_assert_eq!(ConsoleKeys::read(&block(&lines.join("\n"))), ConsoleKeys::None);
+        }
+
+        #[test]
+        fn keys_are_found_among_noise_and_nothing_else_is(
+            chosen in subsequence(vec![EC, OTHER, ED], 1..=3),
+            noise in vec(noise(), 4),
+            comment in "( [a-z@.]{0,20})?",
+            end in prop_oneof![Just("\n"), Just("\r\n"), Just("\n\r"), Just("\r\n\r\n")],
+            width in prop_oneof![Just(usize::MAX), 76..90_usize],
+        ) {
+            let mut lines = vec![noise[0].clone(), BEGIN.to_owned()];
+            for (key, noise) in chosen.iter().zip(&noise[1..]) {
+                let key = format!("{key}{comment}");
+                // A console wraps where it likes; a comment's rest on a line of its own is noise.
+                let (first, rest) = key.split_at(width.min(key.len()));
+                lines.extend([first.to_owned(), rest.to_owned(), noise.clone()]);
+            }
+            lines.extend([END.to_owned(), noise[0].clone()]);
+            prop_assert_eq!(ConsoleKeys::read(&lines.join(end)), keys(&chosen));
+        }
     }
 }

@@ -31,3 +31,9 @@ pub use proxy::Proxy;
 pub use target::{Selector, Target, TargetError};
 pub use trust::Roots;
 pub use tunnel::{Tunnel, TunnelConfig, TunnelError};
+
+/// Properties of private readers; see `fuzz/` in the repository.
+#[cfg(fuzzing)]
+pub mod fuzz {
+    pub use crate::tunnel::fuzz::{answer, frames};
+}

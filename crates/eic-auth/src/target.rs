@@ -476,5 +476,13 @@ mod tests {
                 prop_assert_eq!(shown.parse::<Target>(), Ok(target), "{} shown as {}", text, shown);
             }
         }
+
+        #[test]
+        fn any_text_parses_to_what_is_shown_the_same_or_is_refused_safely(text in any::<String>()) {
+            match text.parse::<Target>() {
+                Ok(target) => prop_assert_eq!(target.to_string().parse(), Ok(target)),
+                Err(error) => prop_assert!(!error.to_string().contains(char::is_control)),
+            }
+        }
     }
 }

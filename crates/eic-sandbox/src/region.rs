@@ -171,6 +171,15 @@ impl Region {
         self.state.counters.calls(action)
     }
 
+    /// The keys pushed for a user of an instance and visible there now, in OpenSSH's format.
+    pub fn pushed_keys(&self, instance: &str, os_user: &str) -> Vec<String> {
+        let now = tokio::time::Instant::now();
+        let keys = self.state.keys.pushed(instance, os_user, now);
+        keys.iter()
+            .filter_map(|key| key.to_openssh().ok())
+            .collect()
+    }
+
     /// How many tunnels reached their instance.
     pub fn tunnels(&self) -> u64 {
         self.state.counters.tunnels.get()

@@ -110,7 +110,7 @@ fn host_keys(known: &Known, legacy: bool) -> Vec<Algorithm> {
 }
 
 /// The error for a server that knows none of what is offered; its list is cut where it is endless.
-pub(crate) fn none_in_common(peer: &str, kind: AlgorithmKind, theirs: Vec<String>) -> Error {
+pub(crate) fn none_in_common(peer: &str, kind: &AlgorithmKind, theirs: &[String]) -> Error {
     let kind = match kind {
         AlgorithmKind::Kex => "key exchange",
         AlgorithmKind::Key => "host key",
@@ -118,14 +118,15 @@ pub(crate) fn none_in_common(peer: &str, kind: AlgorithmKind, theirs: Vec<String
         AlgorithmKind::Compression => "compression",
         AlgorithmKind::Mac => "message authentication code",
     };
-    let known = theirs.into_iter().map(|name| {
-        let start: String = name.chars().take(LONGEST_NAME).collect();
-        crate::visible(&start)
-    });
+    let short = |name: &String| name.chars().take(LONGEST_NAME).collect::<String>();
+    let mut known: Vec<_> = theirs.iter().take(MOST_NAMES).map(short).collect();
+    if theirs.len() > known.len() {
+        known.push("…".to_owned());
+    }
     Error::Algorithms {
         peer: peer.to_owned(),
         kind,
-        known: known.take(MOST_NAMES).collect(),
+        known: known.iter().map(|name| crate::visible_line(name)).collect(),
     }
 }
 

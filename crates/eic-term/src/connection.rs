@@ -12,12 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::agent::Lent;
 use crate::algorithms::{self, Agreed};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::login::{Credentials, Login};
+use crate::quota::Quota;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKeyPolicy, Witnesses};
+use crate::wire::{Probation, Wire};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
@@ -167,7 +169,11 @@ impl SessionBuilder {
             lent: lent.clone(),
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
+            quota: Quota::default(),
         };
+        let probation = Probation::default();
+        let patience = self.keepalive.map(|interval| interval * (MISSES + 1));
+        let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
         let peer = Peer {
@@ -182,7 +188,11 @@ impl SessionBuilder {
             timeline: self.timeline,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
-        Ok(Connection { handle, peer })
+        Ok(Connection {
+            handle,
+            peer,
+            probation,
+        })
     }
 }
 
@@ -216,8 +226,9 @@ impl Peer {
         let error = match error {
             HandlerError::HostKey(error) => return Error::HostKey(error),
             HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
-                return algorithms::none_in_common(&self.name, kind, theirs);
+                return algorithms::none_in_common(&self.name, &kind, &theirs);
             }
+            HandlerError::Excess(excess) => return self.handshake_failed(excess.into()),
             HandlerError::Ssh(error) => error,
         };
         let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP);
@@ -226,9 +237,13 @@ impl Peer {
             End::Other(_) if closed => "the server closed the connection".into(),
             End::Other(source) => source,
         };
+        self.handshake_failed(self.fate.take().map_or(source, End::into_cause))
+    }
+
+    fn handshake_failed(&self, source: Cause) -> Error {
         Error::Handshake {
             peer: self.name.clone(),
-            source: self.fate.take().map_or(source, End::into_cause),
+            source,
         }
     }
 
@@ -272,6 +287,7 @@ impl Peer {
 pub struct Connection {
     pub(crate) handle: Handle<Handler>,
     pub(crate) peer: Peer,
+    probation: Probation,
 }
 
 impl Connection {
@@ -290,6 +306,7 @@ impl Connection {
     }
 
     pub(crate) fn into_session(self) -> Session {
+        self.probation.pass();
         Session::new(self.handle, self.peer)
     }
 

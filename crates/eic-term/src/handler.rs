@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eic_auth::TunnelError;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{Channel, Names};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
 
 use crate::agent::Lent;
 use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
+use crate::quota::{Excess, Quota};
 use crate::trust::{HostKeyError, HostKeyPolicy, Shown, Witnesses};
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
@@ -43,7 +44,22 @@ pub(crate) fn end_of(error: russh::Error) -> End {
             Ok(tunnel) => End::Tunnel(tunnel),
             Err(error) => End::Other(Box::new(error)),
         },
-        error => End::Other(Box::new(error)),
+        error => End::Other(Box::new(Said::of(&error))),
+    }
+}
+
+/// A protocol's error in words that are safe to show: some of russh's quote what the server sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+impl Said {
+    fn of(error: &russh::Error) -> Self {
+        let words = match error {
+            russh::Error::Version => "what answers there speaks no SSH 2".to_owned(),
+            other => other.to_string(),
+        };
+        Self(crate::visible_line(&words))
     }
 }
 
@@ -72,7 +88,7 @@ struct ServerDisconnect {
 impl fmt::Display for ServerDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server disconnected ({}): ", self.reason)?;
-        write!(f, "{}", crate::visible(&self.message))
+        write!(f, "{}", crate::visible_line(&self.message))
     }
 }
 
@@ -91,6 +107,8 @@ pub(crate) enum HandlerError {
     #[error(transparent)]
     HostKey(#[from] HostKeyError),
     #[error(transparent)]
+    Excess(#[from] Excess),
+    #[error(transparent)]
     Ssh(#[from] russh::Error),
 }
 
@@ -105,6 +123,8 @@ pub(crate) struct Handler {
     /// How long the server may be silent.
     pub(crate) patience: Duration,
     pub(crate) on_banner: Option<OnBanner>,
+    /// What the server had of what nobody asked for.
+    pub(crate) quota: Quota,
 }
 
 impl client::Handler for Handler {
@@ -127,10 +147,11 @@ impl client::Handler for Handler {
         _: &mut Session,
     ) -> Result<(), HandlerError> {
         self.agreed.set(Algorithms::new(names));
-        Ok(())
+        Ok(self.quota.keys(Instant::now())?)
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
+        self.quota.banner(banner)?;
         if let Some(on_banner) = &self.on_banner {
             on_banner(banner);
         }
@@ -172,7 +193,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_forwarded_streamlocal(
@@ -182,7 +203,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_agent_forward(
@@ -191,8 +212,10 @@ impl client::Handler for Handler {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        self.lent.serve(channel, reply);
-        Ok(())
+        match self.lent.serve(channel, reply) {
+            true => Ok(()),
+            false => Ok(self.quota.channel()?),
+        }
     }
 
     async fn server_channel_open_session(
@@ -201,7 +224,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_direct_tcpip(
@@ -214,7 +237,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_direct_streamlocal(
@@ -224,7 +247,7 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
     }
 
     async fn server_channel_open_x11(
@@ -235,6 +258,21 @@ impl client::Handler for Handler {
         _reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(())
+        Ok(self.quota.channel()?)
+    }
+
+    // Any type is let in as far as to `server_channel_open_unknown`, which can refuse it in one word and count it.
+    async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
+        true
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<client::Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        reply.reject(ChannelOpenFailure::UnknownChannelType).await;
+        Ok(self.quota.channel()?)
     }
 }

@@ -45,12 +45,14 @@ mod login;
 mod lookup;
 mod pty;
 mod pump;
+mod quota;
 mod route;
 mod session;
 mod survey;
 mod timeline;
 mod trust;
 mod visible;
+mod wire;
 
 #[cfg(feature = "terminal")]
 pub mod terminal;
@@ -73,4 +75,10 @@ pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{
     HostKey, HostKeyError, HostKeyPolicy, KnownHosts, Pin, PinFile, Proof, Trust, TrustLevel,
 };
-pub use visible::visible;
+pub use visible::{visible, visible_line};
+
+/// Properties of private readers; see `fuzz/` in the repository.
+#[cfg(fuzzing)]
+pub mod fuzz {
+    pub use crate::trust::fuzz::{known_hosts, pattern};
+}

@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The longest head that is read; AWS's and common proxies' have below 2 KiB.
-const MAX_HEAD: usize = 16 * 1024;
+pub(super) const MAX_HEAD: usize = 16 * 1024;
 
 /// The most header lines that are read.
 const MAX_HEADERS: usize = 64;
 
 /// The longest body that is read; AWS's refusals have some hundred bytes.
-const MAX_BODY: usize = 64 * 1024;
+pub(super) const MAX_BODY: usize = 64 * 1024;
 
 /// The head of an answer, and what came along behind it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ where
             ));
         }
         if (&mut *stream)
-            .take(MAX_HEAD as u64)
+            .take(MAX_HEAD.saturating_sub(received.len()) as u64)
             .read_buf(&mut received)
             .await?
             == 0
@@ -160,6 +160,11 @@ fn header_map(headers: &[httparse::Header<'_>]) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::script::Script;
     use super::*;
 
     async fn answer_to(server: &'static [&'static [u8]]) -> Result<(Answer, Vec<u8>)> {
@@ -247,6 +252,60 @@ mod tests {
             (b"ffffffffffffffff\r\nabc", b"abc", false),
         ] {
             assert_eq!(dechunk(body), (content.to_vec(), whole), "{body:?}");
+        }
+    }
+
+    /// Reads an answer that comes in parts of at most this size; what follows it in the stream included.
+    fn read_in_parts(bytes: &[u8], part: usize) -> (Result<(Answer, Vec<u8>)>, usize) {
+        let mut stream = Script::new(bytes, part);
+        let answer = exchange(&mut stream, "").now_or_never().unwrap();
+        let read = answer.map(|answer| {
+            let rest = [&answer.tail, stream.rest()].concat();
+            (answer, rest)
+        });
+        (read, stream.read)
+    }
+
+    /// Heads, whole ones and others, some longer than the limit.
+    fn head() -> impl Strategy<Value = Vec<u8>> {
+        let header = "[a-zA-Z-]{1,12}: ?[ -~]{0,30}\r\n";
+        let fine = (
+            "HTTP/1.1 [0-9]{3} [a-z ]{0,9}\r\n",
+            vec(header, 0..6),
+            "[ -~\r\n]{0,40}",
+        )
+            .prop_map(|(status, headers, rest)| format!("{status}{}\r\n{rest}", headers.concat()));
+        let long = (0..2 * MAX_HEAD)
+            .prop_map(|length| format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\nrest", "x".repeat(length)));
+        let other = vec(any::<u8>(), 0..100);
+        prop_oneof![
+            4 => fine.prop_map(String::into_bytes),
+            1 => long.prop_map(String::into_bytes),
+            1 => other,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_is_the_same_in_whatever_parts_it_comes(bytes in head(), part in 1..3000_usize) {
+            let (whole, _) = read_in_parts(&bytes, usize::MAX);
+            let (parts, read) = read_in_parts(&bytes, part);
+            prop_assert!(read <= MAX_HEAD, "read {} bytes", read);
+            match (whole, parts) {
+                (Ok((one, rest)), Ok((other, same))) => {
+                    prop_assert_eq!((one.status, one.reason, one.headers), (other.status, other.reason, other.headers));
+                    prop_assert_eq!(rest, same);
+                }
+                (Err(one), Err(other)) => prop_assert_eq!(one.to_string(), other.to_string()),
+                (one, other) => prop_assert!(false, "{:?} and {:?}", one, other),
+            }
+        }
+
+        #[test]
+        fn chunks_never_break(body in vec(any::<u8>(), 0..60), lines in "([0-9a-f]{1,3}\r\n[a-z]{0,9}\r\n){0,5}") {
+            dechunk(&body);
+            let (content, _) = dechunk(lines.as_bytes());
+            prop_assert!(content.len() <= lines.len());
         }
     }
 }

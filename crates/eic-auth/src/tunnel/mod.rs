@@ -3,7 +3,11 @@
 mod config;
 mod dial;
 mod error;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod http1;
+#[cfg(any(test, fuzzing))]
+mod script;
 mod upgrade;
 
 use std::fmt;

@@ -20,7 +20,7 @@ use super::error::TunnelError;
 use super::http1::{self, Answer};
 
 /// The largest frame, and message, that is taken; AWS's own have at most 65,000 bytes.
-const MAX_FRAME: usize = 1024 * 1024;
+pub(super) const MAX_FRAME: usize = 1024 * 1024;
 
 /// How long to wait for the rest of a refusal's body: it follows its head at once, or never.
 const BODY_LIMIT: Duration = Duration::from_secs(2);
@@ -80,7 +80,7 @@ fn check(answer: &Answer, key: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn limits() -> WebSocketConfig {
+pub(super) fn limits() -> WebSocketConfig {
     // A frame is written when it is given, so no more than one ever waits in the buffer.
     WebSocketConfig::default()
         .read_buffer_size(64 * 1024)

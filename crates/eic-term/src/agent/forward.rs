@@ -35,14 +35,14 @@ impl Lent {
         self.agent.get_or_init(|| (agent, binding));
     }
 
-    /// Joins a channel to the agent; refuses it, by dropping `reply`, where none is lent. The task ends with the
-    /// channel.
-    pub(crate) fn serve(&self, channel: Channel<Msg>, reply: ChannelOpenHandle) {
+    /// Joins a channel to the agent; refuses it, by dropping `reply`, and returns false where none is lent. The task
+    /// ends with the channel.
+    pub(crate) fn serve(&self, channel: Channel<Msg>, reply: ChannelOpenHandle) -> bool {
         let Some((agent, binding)) = self.agent.get().cloned() else {
-            return;
+            return false;
         };
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return;
+            return false;
         };
         tokio::spawn(async move {
             let _place = place;
@@ -63,5 +63,6 @@ impl Lent {
                 .await
                 .ok();
         });
+        true
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use eic_term::terminal::Screen;
-use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible};
+use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible_line};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -58,7 +58,7 @@ pub(crate) fn exit_code(status: &ExitStatus, ui: &Ui) -> ExitCode {
         // POSIX statuses have 8 bits; larger ones, which Windows hosts send, must not look like success.
         ExitStatus::Exited(code) => ExitCode::from(u8::try_from(*code).unwrap_or(FAILED)),
         ExitStatus::Signaled { signal, .. } => {
-            let name = visible(signal.name());
+            let name = visible_line(signal.name());
             ui.notice(&format!("the remote command was killed by SIG{name}"));
             ExitCode::from(FAILED)
         }

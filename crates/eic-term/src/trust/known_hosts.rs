@@ -141,6 +141,9 @@ fn matches_bytes(pattern: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const KEY: &str =
@@ -148,16 +151,16 @@ mod tests {
     const OTHER: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X";
 
-    /// What is said of `KEY`.
     fn found(text: &str, name: &str) -> Vec<Says> {
-        let key = HostKey::parse(KEY).unwrap();
         let text = text.replace("KEY", KEY).replace("OTHER", OTHER);
-        let names = [name.to_owned()];
-        let about = about(text.as_bytes(), &names);
-        about
-            .filter(|(.., one)| *one == key)
-            .map(|(_, says, _)| says)
-            .collect()
+        said(text.as_bytes(), name)
+    }
+
+    /// What is said of `KEY`.
+    fn said(text: &[u8], name: &str) -> Vec<Says> {
+        let (key, names) = (HostKey::parse(KEY).unwrap(), [name.to_owned()]);
+        let about = about(text, &names).filter(|(.., one)| *one == key);
+        about.map(|(_, says, _)| says).collect()
     }
 
     #[test]
@@ -200,5 +203,76 @@ mod tests {
         let pattern = "*a".repeat(40);
         assert!(!matches(&pattern, &"a".repeat(39)));
         assert!(matches(&pattern, &"ba".repeat(40)));
+    }
+
+    /// A host's name, or part of one: nothing that means something in a list of patterns.
+    const NAME: &str = "[a-z0-9.:\\[\\]_-]{1,20}";
+
+    /// Lines that say nothing of the host, broken ones among them.
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            vec(any::<u8>(), 0..40),
+            "(#|@[a-z-]{0,9} )?[!-~]{0,9} [ -~]{0,30}".prop_map(String::into_bytes),
+            Just(format!("other.host {OTHER}\r").into_bytes()),
+        ]
+    }
+
+    /// A file with a line in the midst of noise.
+    fn file(noise: &[Vec<u8>], line: &str) -> Vec<u8> {
+        let lines: Vec<_> = noise.iter().map(Vec::as_slice).collect();
+        let (before, after) = lines.split_at(lines.len() / 2);
+        [before, &[line.as_bytes()], after].concat().join(&b'\n')
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_can_be_read(text in vec(any::<u8>(), 0..300), names in vec(".{0,20}", 0..3)) {
+            about(&text, &names).count();
+        }
+
+        #[test]
+        fn what_was_written_is_found(
+            names in vec(NAME, 1..4),
+            noise in vec(noise(), 0..6),
+            comment in "( [ -~]{0,20}\r?)?",
+            other in NAME,
+        ) {
+            let text = file(&noise, &format!("{} {KEY}{comment}", names.join(",")));
+            for name in &names {
+                let upper = name.to_ascii_uppercase();
+                prop_assert!(said(&text, &upper).contains(&Says::Known));
+            }
+            let found = said(&text, &other).contains(&Says::Known);
+            prop_assert_eq!(found, names.contains(&other));
+        }
+
+        #[test]
+        fn a_hashed_line_says_what_the_plain_one_does(name in NAME, other in NAME, noise in vec(noise(), 0..4)) {
+            let plain = file(&noise, &format!("{name} {KEY}"));
+            let hashed = file(&noise, &format!("{} {KEY}", hashed(&name)));
+            for name in [name, other] {
+                prop_assert_eq!(said(&plain, &name), said(&hashed, &name));
+            }
+        }
+
+        #[test]
+        fn a_name_matches_what_was_made_of_it(parts in vec((NAME, any::<bool>(), 0..3_u8), 0..5)) {
+            let mut name = String::new();
+            let mut pattern = String::new();
+            for (part, is_star, marks) in parts {
+                name += &part;
+                match is_star {
+                    true => pattern += "*",
+                    false => pattern += &part,
+                }
+                for _ in 0..marks {
+                    name += "x";
+                    pattern += "?";
+                }
+            }
+            prop_assert!(matches(&pattern, &name), "{} {}", pattern, name);
+            let longer = pattern.clone() + "?";
+            prop_assert!(pattern.contains('*') || !matches(&longer, &name));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Which host keys are believed.
 
 mod certificate;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod known;
 mod known_hosts;
 mod ordinary;
