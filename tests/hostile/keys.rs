@@ -73,7 +73,7 @@ async fn weak_algorithms_are_refused() {
                 host_key: "ssh-dss",
                 ..good
             },
-            "host key algorithm, only ssh-dss",
+            "host key that is safe enough, only ssh-dss",
         ),
         (
             Offer {
@@ -87,7 +87,7 @@ async fn weak_algorithms_are_refused() {
                 cipher: "aes256-cbc,3des-cbc,aes128-cbc",
                 ..good
             },
-            "encryption algorithm, only aes256-cbc",
+            "cipher that is safe enough, only aes256-cbc",
         ),
         (
             Offer {
