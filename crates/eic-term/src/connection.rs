@@ -9,8 +9,11 @@ use russh::Preferred;
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, PrivateKeyWithHashAlg};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::flow::Flow;
+use crate::forward::Registry;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::identity::Identity;
 use crate::session::{Session, limited};
@@ -128,6 +131,8 @@ impl SessionBuilder {
     {
         let _step = self.timeline.begin(Step::Handshake);
         let fate = Fate::default();
+        let forwards = Registry::default();
+        let (alive, ended) = watch::channel(());
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
@@ -140,6 +145,8 @@ impl SessionBuilder {
             fate: fate.clone(),
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
+            forwards: forwards.clone(),
+            _alive: alive,
         };
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
@@ -150,6 +157,9 @@ impl SessionBuilder {
             since: Instant::now(),
             expires: self.expires,
             timeline: self.timeline,
+            flow: Flow::default(),
+            forwards,
+            ended,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
         Ok(Connection { handle, peer })
@@ -196,6 +206,10 @@ pub(crate) struct Peer {
     since: Instant,
     pub(crate) expires: Option<Instant>,
     pub(crate) timeline: Timeline,
+    pub(crate) flow: Flow,
+    pub(crate) forwards: Registry,
+    /// Closed when the connection has ended.
+    pub(crate) ended: watch::Receiver<()>,
 }
 
 impl Peer {

@@ -9,8 +9,10 @@ use russh::Channel;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
+use tokio::sync::watch;
 
 use crate::error::Cause;
+use crate::forward::{Address, Incoming, Registry};
 use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Witnesses};
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
@@ -100,6 +102,10 @@ pub(crate) struct Handler {
     /// How long the server may be silent.
     pub(crate) patience: Duration,
     pub(crate) on_banner: Option<OnBanner>,
+    /// What the server was asked to forward.
+    pub(crate) forwards: Registry,
+    /// Dropped with the handler, when the connection has ended.
+    pub(crate) _alive: watch::Sender<()>,
 }
 
 impl client::Handler for Handler {
@@ -149,24 +155,32 @@ impl client::Handler for Handler {
     // request. Dropping `reply` refuses.
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: Channel<client::Msg>,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        host: &str,
+        port: u32,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
+        let (Ok(port), Ok(from_port)) = (port.try_into(), from_port.try_into()) else {
+            return Ok(());
+        };
+        let from = Some(Address::tcp(from, from_port));
+        let incoming = Incoming::new(channel, reply, from);
+        self.forwards.deliver(&Address::tcp(host, port), incoming);
         Ok(())
     }
 
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
-        _: Channel<client::Msg>,
-        _: &str,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        path: &str,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
+        let incoming = Incoming::new(channel, reply, None);
+        self.forwards.deliver(&Address::unix(path), incoming);
         Ok(())
     }
 
