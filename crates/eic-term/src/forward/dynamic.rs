@@ -13,6 +13,7 @@ use super::address::{Address, Bind};
 use super::listener::{Accepted, Halves, bind};
 use super::relay::relay;
 use super::sessions::Sessions;
+use super::socket::SocketFile;
 use super::socks::{self, NO_AUTHENTICATION, Said, Version};
 use super::traffic::{Traffic, serve};
 use crate::error::Error;
@@ -28,19 +29,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct DynamicForward {
     local: Address,
     traffic: Arc<Traffic>,
+    _file: Option<SocketFile>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl DynamicForward {
     pub(crate) async fn start(sessions: Sessions, on: Bind) -> Result<Self, Error> {
-        let (listeners, local) = bind(&on).await?;
+        let bound = bind(&on).await?;
         let traffic = Arc::default();
-        let tasks = serve(listeners, &traffic, move |accepted| {
+        let tasks = serve(bound.listeners, &traffic, move |accepted| {
             forward(accepted, sessions.clone())
         });
         Ok(Self {
-            local,
+            local: bound.local,
             traffic,
+            _file: bound.file,
             _tasks: tasks,
         })
     }

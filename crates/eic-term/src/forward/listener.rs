@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::address::{Address, Bind, bind_addresses};
-use super::socket::{self, UnixListener};
+use super::socket::{self, SocketFile, UnixListener};
 use crate::error::Error;
 
 /// A local connection's two ways.
@@ -47,12 +47,26 @@ pub(crate) struct Accepted {
     pub(crate) from: Option<SocketAddr>,
 }
 
-/// Listens on what an address stands for; returns the address with the port that the system chose.
-pub(crate) async fn bind(bind: &Bind) -> Result<(Vec<Listener>, Address), Error> {
+/// What is listened on for one forward.
+pub(crate) struct Bound {
+    pub(crate) listeners: Vec<Listener>,
+    /// The address, with the port that the system chose.
+    pub(crate) local: Address,
+    /// Kept by the forward's guard itself: a task may end too late for a program that is about to.
+    pub(crate) file: Option<SocketFile>,
+}
+
+/// Listens on what an address stands for.
+pub(crate) async fn bind(bind: &Bind) -> Result<Bound, Error> {
     let bound = match &bind.address {
         Address::Tcp { host, port } => bind_tcp(host, *port).await,
-        Address::Unix(path) => UnixListener::bind(Path::new(path), bind.replace)
-            .map(|one| (vec![Listener::Unix(one)], bind.address.clone())),
+        Address::Unix(path) => {
+            UnixListener::bind(Path::new(path), bind.replace).map(|(one, file)| Bound {
+                listeners: vec![Listener::Unix(one)],
+                local: bind.address.clone(),
+                file: Some(file),
+            })
+        }
     };
     bound.map_err(|source| Error::Listen {
         address: bind.address.clone(),
@@ -60,7 +74,7 @@ pub(crate) async fn bind(bind: &Bind) -> Result<(Vec<Listener>, Address), Error>
     })
 }
 
-async fn bind_tcp(host: &str, port: u16) -> io::Result<(Vec<Listener>, Address)> {
+async fn bind_tcp(host: &str, port: u16) -> io::Result<Bound> {
     let addresses = bind_addresses(host).ok_or_else(|| {
         let reason = format!("`{host}` is no IP address of this machine");
         io::Error::new(io::ErrorKind::InvalidInput, reason)
@@ -80,7 +94,11 @@ async fn bind_tcp(host: &str, port: u16) -> io::Result<(Vec<Listener>, Address)>
         }
     }
     let bound = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((listeners, bound.into()))
+    Ok(Bound {
+        listeners,
+        local: bound.into(),
+        file: None,
+    })
 }
 
 impl Listener {

@@ -9,6 +9,7 @@ use super::address::{Address, Bind};
 use super::listener::{Accepted, bind};
 use super::relay::relay;
 use super::sessions::Sessions;
+use super::socket::SocketFile;
 use super::traffic::{Traffic, serve};
 use crate::error::Error;
 use crate::session::Session;
@@ -20,21 +21,23 @@ pub struct LocalForward {
     local: Address,
     to: Address,
     traffic: Arc<Traffic>,
+    _file: Option<SocketFile>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl LocalForward {
     pub(crate) async fn start(sessions: Sessions, on: Bind, to: Address) -> Result<Self, Error> {
-        let (listeners, local) = bind(&on).await?;
+        let bound = bind(&on).await?;
         let traffic = Arc::default();
         let target = to.clone();
-        let tasks = serve(listeners, &traffic, move |accepted| {
+        let tasks = serve(bound.listeners, &traffic, move |accepted| {
             forward(accepted, sessions.clone(), target.clone())
         });
         Ok(Self {
-            local,
+            local: bound.local,
             to,
             traffic,
+            _file: bound.file,
             _tasks: tasks,
         })
     }

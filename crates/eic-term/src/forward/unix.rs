@@ -9,9 +9,11 @@ use tokio::net::UnixStream;
 
 use super::listener::Halves;
 
-/// A socket that is listened on; dropping it removes its file.
-pub(crate) struct UnixListener {
-    listener: tokio::net::UnixListener,
+/// A socket that is listened on.
+pub(crate) struct UnixListener(tokio::net::UnixListener);
+
+/// The name of a socket that is listened on; dropping it removes it.
+pub(crate) struct SocketFile {
     path: PathBuf,
     /// Tells its file from one that another program has put there since.
     inode: u64,
@@ -20,7 +22,7 @@ pub(crate) struct UnixListener {
 impl UnixListener {
     /// Listens on a socket for this user alone. It is made in a folder that nobody else can enter, so that it is
     /// never open to others, whatever the umask.
-    pub(crate) fn bind(path: &Path, replace: bool) -> io::Result<Self> {
+    pub(crate) fn bind(path: &Path, replace: bool) -> io::Result<(Self, SocketFile)> {
         let beside = path.parent().filter(|folder| *folder != Path::new(""));
         let folder = tempfile::Builder::new()
             .prefix(".")
@@ -36,19 +38,16 @@ impl UnixListener {
             // Unlike a renaming, a link replaces nothing.
             std::fs::hard_link(&made, path)?;
         }
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-            inode,
-        })
+        let path = path.to_owned();
+        Ok((Self(listener), SocketFile { path, inode }))
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Halves> {
-        Ok(halves(self.listener.accept().await?.0))
+        Ok(halves(self.0.accept().await?.0))
     }
 }
 
-impl Drop for UnixListener {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|one| one.ino() == self.inode);
         if ours {
@@ -74,12 +73,12 @@ mod tests {
     async fn a_socket_is_the_users_alone_replaces_nothing_unasked_and_goes_with_its_guard() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let first = UnixListener::bind(&path, false).unwrap();
+        let (_, first) = UnixListener::bind(&path, false).unwrap();
         let mode = std::fs::symlink_metadata(&path).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         let again = UnixListener::bind(&path, false).err().unwrap();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-        let second = UnixListener::bind(&path, true).unwrap();
+        let (_listener, second) = UnixListener::bind(&path, true).unwrap();
         drop(first);
         connect(path.to_str().unwrap()).await.unwrap();
         drop(second);

@@ -8,8 +8,11 @@ use super::listener::Halves;
 /// Never made.
 pub(crate) enum UnixListener {}
 
+/// Never made.
+pub(crate) enum SocketFile {}
+
 impl UnixListener {
-    pub(crate) fn bind(_: &Path, _: bool) -> io::Result<Self> {
+    pub(crate) fn bind(_: &Path, _: bool) -> io::Result<(Self, SocketFile)> {
         Err(unsupported())
     }
 
