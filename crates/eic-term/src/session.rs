@@ -101,6 +101,14 @@ impl Session {
         &self.inner.peer
     }
 
+    /// Sends a packet without a meaning and without an answer (RFC 4254 §4). russh's own keepalive is not for this:
+    /// without an answer wanted it waits for one all the same, and takes the next request's.
+    pub(crate) async fn send_nothing(&self) -> Result<(), russh::Error> {
+        let name = "keepalive@openssh.com";
+        let sent = self.inner.handle.send_global_request(name, &[], false);
+        sent.await.map(|_| ())
+    }
+
     /// Returns whether both share one connection.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
@@ -135,7 +143,7 @@ impl Session {
         for _ in 0..MOST_NUDGES {
             tokio::select! {
                 opened = &mut open => return opened,
-                () = tokio::time::sleep(NUDGE) => self.inner.handle.send_keepalive(false).await?,
+                () = tokio::time::sleep(NUDGE) => self.send_nothing().await?,
             }
         }
         open.await

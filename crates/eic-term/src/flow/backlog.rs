@@ -9,12 +9,11 @@ use tokio::task::spawn_blocking;
 
 use super::spool::{CHUNK, Chunk, Spool};
 
-/// How much waits in memory before anything goes to the disk, in bytes.
-const MEMORY: usize = 512 << 10;
-
 /// A queue of bytes: the first in memory, the next on the disk, the last in memory until they fill a chunk.
 pub(crate) struct Backlog {
     spool: Arc<Spool>,
+    /// How much waits in memory before anything goes to the disk, in bytes.
+    memory: usize,
     first: VecDeque<Bytes>,
     /// How many bytes are in `first`.
     in_memory: usize,
@@ -23,9 +22,10 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    pub(crate) fn new(spool: Arc<Spool>) -> Self {
+    pub(crate) fn new(spool: Arc<Spool>, memory: usize) -> Self {
         Self {
             spool,
+            memory,
             first: VecDeque::new(),
             in_memory: 0,
             aside: VecDeque::new(),
@@ -35,7 +35,7 @@ impl Backlog {
 
     /// Returns whether there is room in memory.
     pub(crate) fn has_room(&self) -> bool {
-        !self.is_aside() && self.in_memory < MEMORY
+        !self.is_aside() && self.in_memory < self.memory
     }
 
     /// Returns whether part of it is put aside: then all that follows goes there too, until it is taken.
@@ -123,6 +123,8 @@ impl Backlog {
 mod tests {
     use super::*;
 
+    const MEMORY: usize = 512 << 10;
+
     /// Takes up to `count` bytes.
     async fn take(backlog: &mut Backlog, count: usize, taken: &mut Vec<u8>) {
         let before = taken.len();
@@ -143,7 +145,7 @@ mod tests {
             (32 << 10, 300, 32 << 10),
             (70_000, 100, 69_999),
         ] {
-            let mut backlog = Backlog::new(Arc::default());
+            let mut backlog = Backlog::new(Arc::default(), MEMORY);
             let (mut sent, mut taken) = (Vec::new(), Vec::new());
             for number in 0..pushes {
                 let bytes: Vec<u8> = (0..packet).map(|at| (at * 7 + number) as u8).collect();
@@ -160,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_used_first_and_again_when_all_is_taken() {
-        let mut backlog = Backlog::new(Arc::default());
+        let mut backlog = Backlog::new(Arc::default(), MEMORY);
         while backlog.has_room() {
             backlog.push(vec![0; 32 << 10].into()).await.unwrap();
         }

@@ -7,24 +7,31 @@
 
 mod backlog;
 mod crowd;
+mod intake;
+mod nudge;
 mod spool;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-pub(crate) use backlog::Backlog;
+use backlog::Backlog;
 pub(crate) use crowd::{Crowd, Seat};
-pub(crate) use spool::Spool;
+pub(crate) use intake::{Intake, until};
+pub(crate) use nudge::{NUDGE, Nudges};
+use spool::Spool;
 
 /// What the channels of one connection share.
 #[derive(Clone, Default)]
 pub(crate) struct Flow {
     pub(crate) crowd: Crowd,
-    pub(crate) spool: Arc<Spool>,
+    pub(crate) nudges: Arc<Nudges>,
+    spool: Arc<Spool>,
 }
 
 impl Flow {
-    /// Counts one more that the connection must not be held up for, and makes room for what it does not take.
-    pub(crate) fn enter(&self) -> (Seat, Backlog) {
-        (self.crowd.enter(), Backlog::new(self.spool.clone()))
+    /// Makes room for what a channel receives: so many bytes in memory. Beside others its reader is waited for so
+    /// long.
+    pub(crate) fn intake(&self, memory: usize, patience: Duration) -> Intake {
+        Intake::new(Backlog::new(self.spool.clone(), memory), patience)
     }
 }

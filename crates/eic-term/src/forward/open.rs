@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::address::Address;
 use crate::error::Error;
-use crate::flow::{Backlog, Seat};
+use crate::flow::Seat;
 use crate::session::Session;
 
 /// A channel whose other end is connected. Dropping it closes it.
@@ -17,15 +17,14 @@ pub(crate) struct Way {
     pub(crate) reader: ChannelReadHalf,
     pub(crate) closer: Closer,
     pub(crate) seat: Seat,
-    pub(crate) backlog: Backlog,
-    _session: Session,
+    pub(crate) session: Session,
 }
 
 impl Way {
     /// Takes a channel; its session is held as long as it lives.
     pub(crate) fn new(channel: Channel<Msg>, session: Session) -> Self {
         let (reader, writer) = channel.split();
-        let (seat, backlog) = session.peer().flow.enter();
+        let seat = session.peer().flow.crowd.enter();
         Self {
             reader,
             closer: Closer {
@@ -33,8 +32,7 @@ impl Way {
                 closed: false,
             },
             seat,
-            backlog,
-            _session: session,
+            session,
         }
     }
 }
