@@ -77,8 +77,8 @@ fn a_port_is_forwarded_on_the_fly() {
     let port = far.local_addr().unwrap().port();
     terminal.type_keys("\r~#");
     terminal.expect("no port is forwarded");
-    terminal.type_keys("\r~C-R 1:2:3\r");
-    terminal.expect("cause: `-R 1:2:3`");
+    terminal.type_keys("\r~C-X 1:2:3\r");
+    terminal.expect("cause: `-X 1:2:3`");
     terminal.type_keys(&format!("~C-L 0:127.0.0.1:{port}\r"));
     terminal.expect("forwarding 127.0.0.1:");
     let text = terminal.text();
@@ -104,6 +104,14 @@ fn a_port_is_forwarded_on_the_fly() {
     let mut back = String::new();
     far.read_to_string(&mut back).unwrap();
     assert_eq!(back, "and back");
-    leave(terminal);
+    terminal.type_keys(&format!("~C-R 0:127.0.0.1:{port}\r"));
+    terminal.expect("on the host to 127.0.0.1:");
+    terminal.type_keys("~C-D 0\r");
+    terminal.expect("as a SOCKS proxy");
+    terminal.type_keys(&format!("~C-KL {local}\r"));
+    terminal.expect("no longer forwarding 127.0.0.1:");
     assert!(TcpStream::connect(("127.0.0.1", local.parse().unwrap())).is_err());
+    terminal.type_keys("~C-KL 1\r");
+    terminal.expect("no -L listens on localhost:1");
+    leave(terminal);
 }

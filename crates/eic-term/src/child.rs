@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{ChannelReadHalf, ChannelWriteHalf, Sig};
@@ -13,13 +14,19 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::pty::WindowSize;
-use crate::pump::{self, Replies, Sinks};
+use crate::pump::{self, Replies, Sink, Sinks};
 use crate::session::Session;
 
 /// How much of each output stream waits in memory for its reader, in bytes.
 const BUFFER: usize = 4 << 20;
 /// The same with a terminal, where all of it is still shown after an interrupt.
 const TERMINAL_BUFFER: usize = 64 << 10;
+/// What waits besides while it has no room in there: the packet that came last.
+const PACKET: usize = 1;
+/// How long a slow reader holds up the other channels.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// The same with a terminal, of which one that is merely slow should not be far behind.
+const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A started command.
 ///
@@ -28,7 +35,8 @@ const TERMINAL_BUFFER: usize = 64 << 10;
 pub struct Child {
     /// Its standard input; dropping or shutting it down sends end-of-file.
     pub stdin: Option<ChildStdin>,
-    /// Its standard output. Read it: output that nobody takes holds up the whole session.
+    /// Its standard output. Read it: of what nobody takes, 4 MiB wait in memory; beside other channels the rest
+    /// waits in a temporary file, 1 GiB at most.
     pub stdout: Option<ChildOutput>,
     /// Its standard error; stays empty with a pseudo-terminal.
     pub stderr: Option<ChildOutput>,
@@ -46,15 +54,20 @@ impl Child {
         has_terminal: bool,
     ) -> (Self, Replies) {
         let writer = Arc::new(writer);
-        let buffer = if has_terminal {
-            TERMINAL_BUFFER
+        let (buffer, patience) = if has_terminal {
+            (TERMINAL_BUFFER, TERMINAL_PATIENCE)
         } else {
-            BUFFER
+            (BUFFER, PATIENCE)
         };
         let (stdout, stdout_sink) = tokio::io::duplex(buffer);
         let (stderr, stderr_sink) = tokio::io::duplex(buffer);
         let (open, dropped) = oneshot::channel();
-        let sinks = Sinks::new(stdout_sink, stderr_sink);
+        let flow = &session.peer().flow;
+        let sinks = Sinks {
+            stdout: Sink::new(stdout_sink, flow.intake(PACKET, patience)),
+            stderr: Sink::new(stderr_sink, flow.intake(PACKET, patience)),
+            seat: flow.crowd.enter(),
+        };
         let (replies, ended) = pump::start(reader, writer.clone(), sinks, dropped);
         let child = Self {
             stdin: Some(ChildStdin::new(&writer)),

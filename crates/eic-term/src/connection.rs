@@ -9,10 +9,13 @@ use russh::Preferred;
 use russh::client::{self, Handle};
 use russh::keys::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 use crate::agent::Lent;
 use crate::algorithms::{self, Agreed};
 use crate::error::{Cause, Error};
+use crate::flow::Flow;
+use crate::forward::Registry;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
 use crate::login::{Credentials, Login};
 use crate::quota::Quota;
@@ -155,6 +158,8 @@ impl SessionBuilder {
         if let Some(kind) = self.only {
             offered.key = vec![kind].into();
         }
+        let forwards = Registry::default();
+        let (alive, ended) = watch::channel(());
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
@@ -170,6 +175,8 @@ impl SessionBuilder {
             patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
             on_banner: self.on_banner,
             quota: Quota::default(),
+            forwards: forwards.clone(),
+            _alive: alive,
         };
         let probation = Probation::default();
         let patience = self.keepalive.map(|interval| interval * (MISSES + 1));
@@ -186,6 +193,9 @@ impl SessionBuilder {
             since: Instant::now(),
             expires: self.expires,
             timeline: self.timeline,
+            flow: Flow::default(),
+            forwards,
+            ended,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
         Ok(Connection {
@@ -219,6 +229,10 @@ pub(crate) struct Peer {
     since: Instant,
     pub(crate) expires: Option<Instant>,
     pub(crate) timeline: Timeline,
+    pub(crate) flow: Flow,
+    pub(crate) forwards: Registry,
+    /// Closed when the connection has ended.
+    pub(crate) ended: watch::Receiver<()>,
 }
 
 impl Peer {

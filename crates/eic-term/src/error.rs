@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eic_auth::{InstanceId, InstanceState, TunnelError};
 
+use crate::forward::Address;
 use crate::route::ConnectionType;
 use crate::timeline::Step;
 use crate::trust::HostKeyError;
@@ -177,7 +178,33 @@ pub enum Error {
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: Address,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// The server does not listen where it was asked to (RFC 4254 §7.1): the port is taken, or forwarding is not
+    /// allowed.
+    #[error("the server refused to listen on {address}")]
+    ListenRemote {
+        /// The address on the host.
+        address: Address,
+    },
+
+    /// The server cannot, or may not, connect a forwarded connection to where it should go (RFC 4254 §5.1).
+    #[error("the host cannot connect to {address}: {}", crate::visible(reason))]
+    ConnectRemote {
+        /// The address as the host sees it.
+        address: Address,
+        /// The server's reason.
+        reason: String,
+    },
+
+    /// A local address cannot be connected to, for a connection that came on the host.
+    #[error("cannot connect to {address}")]
+    ConnectLocal {
+        /// The address.
+        address: Address,
         /// The system's reason.
         source: std::io::Error,
     },

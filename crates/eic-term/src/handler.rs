@@ -9,10 +9,12 @@ use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
+use tokio::sync::watch;
 
 use crate::agent::Lent;
 use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
+use crate::forward::{Address, Incoming, Registry};
 use crate::quota::{Excess, Quota};
 use crate::trust::{HostKeyError, HostKeyPolicy, Shown, Witnesses};
 
@@ -125,6 +127,10 @@ pub(crate) struct Handler {
     pub(crate) on_banner: Option<OnBanner>,
     /// What the server had of what nobody asked for.
     pub(crate) quota: Quota,
+    /// What the server was asked to forward.
+    pub(crate) forwards: Registry,
+    /// Dropped with the handler, when the connection has ended.
+    pub(crate) _alive: watch::Sender<()>,
 }
 
 impl client::Handler for Handler {
@@ -185,25 +191,37 @@ impl client::Handler for Handler {
     // request. Dropping `reply` refuses.
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: Channel<client::Msg>,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        host: &str,
+        port: u32,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(self.quota.channel()?)
+        let (Ok(port), Ok(from_port)) = (port.try_into(), from_port.try_into()) else {
+            return Ok(self.quota.channel()?);
+        };
+        let from = Some(Address::tcp(from, from_port));
+        let incoming = Incoming::new(channel, reply, from);
+        match self.forwards.deliver(&Address::tcp(host, port), incoming) {
+            true => Ok(()),
+            false => Ok(self.quota.channel()?),
+        }
     }
 
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
-        _: Channel<client::Msg>,
-        _: &str,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        path: &str,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(self.quota.channel()?)
+        let incoming = Incoming::new(channel, reply, None);
+        match self.forwards.deliver(&Address::unix(path), incoming) {
+            true => Ok(()),
+            false => Ok(self.quota.channel()?),
+        }
     }
 
     async fn server_channel_open_agent_forward(

@@ -36,6 +36,7 @@ mod connect;
 mod connection;
 mod destination;
 mod error;
+mod flow;
 mod forward;
 mod handler;
 mod identity;
@@ -65,7 +66,9 @@ pub use connect::{ConnectOptions, Connector};
 pub use connection::{Connection, SessionBuilder};
 pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
-pub use forward::LocalForward;
+pub use forward::{
+    Address, Bind, DynamicForward, LocalForward, Persistent, PersistentEvent, RemoteForward,
+};
 pub use identity::Identity;
 pub use login::{Answers, Credentials, LoginMethod, Prompt, Question};
 pub use pty::{Pty, WindowSize};

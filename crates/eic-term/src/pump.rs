@@ -1,13 +1,16 @@
 //! The task that drains a channel, so that one that nobody reads cannot stall the others.
 
+use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::child::{ExitStatus, Signal};
+use crate::flow::{Intake, Seat, until};
 
 /// `SSH_EXTENDED_DATA_STDERR` (RFC 4254 §5.2).
 const STDERR: u32 = 1;
@@ -23,24 +26,59 @@ pub(crate) enum Reply {
 /// The answers, in the order of the requests.
 pub(crate) type Replies = mpsc::Receiver<Reply>;
 
-/// Where output goes; `None` once its reader is gone or it has ended.
-pub(crate) struct Sinks {
-    stdout: Option<DuplexStream>,
-    stderr: Option<DuplexStream>,
+/// Where one stream of output goes.
+pub(crate) struct Sink {
+    /// `None` once its reader is gone or it has ended.
+    stream: Option<DuplexStream>,
+    intake: Intake,
 }
 
-impl Sinks {
-    pub(crate) fn new(stdout: DuplexStream, stderr: DuplexStream) -> Self {
+impl Sink {
+    pub(crate) fn new(stream: DuplexStream, intake: Intake) -> Self {
         Self {
-            stdout: Some(stdout),
-            stderr: Some(stderr),
+            stream: Some(stream),
+            intake,
         }
     }
+
+    async fn push(&mut self, bytes: Bytes) -> io::Result<()> {
+        match self.stream {
+            Some(_) => self.intake.push(bytes).await,
+            None => Ok(()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stream.is_none() || self.intake.is_empty()
+    }
+
+    /// Passes some of it on. One whose reader is gone swallows the rest, as a closed pipe would.
+    async fn pass(stream: &mut Option<DuplexStream>, bytes: &[u8]) -> usize {
+        let Some(open) = stream else {
+            return bytes.len();
+        };
+        match open.write(bytes).await {
+            Ok(count @ 1..) => count,
+            Ok(0) | Err(_) => {
+                *stream = None;
+                bytes.len()
+            }
+        }
+    }
+}
+
+/// Where both go.
+pub(crate) struct Sinks {
+    pub(crate) stdout: Sink,
+    pub(crate) stderr: Sink,
+    pub(crate) seat: Seat,
 }
 
 struct Pump {
     reader: ChannelReadHalf,
     sinks: Sinks,
+    /// Whether nothing more comes.
+    ended: bool,
     replies: mpsc::Sender<Reply>,
     status: Option<ExitStatus>,
     closed: bool,
@@ -61,12 +99,19 @@ pub(crate) fn start(
         reader,
         sinks,
         replies,
+        ended: false,
         status: None,
         closed: false,
     };
     tokio::spawn(async move {
         tokio::select! {
-            () = pump.run() => drop(ended.send(pump.end())),
+            run = pump.run() => {
+                if run.is_err() {
+                    writer.close().await.ok();
+                    pump.closed = true;
+                }
+                ended.send(pump.end()).ok();
+            }
             _ = dropped => drop(writer.close().await),
         }
     });
@@ -74,25 +119,51 @@ pub(crate) fn start(
 }
 
 impl Pump {
-    /// Drains until the channel is gone: data may follow the exit status.
-    async fn run(&mut self) {
-        while let Some(message) = self.reader.wait().await {
-            self.take(message).await;
+    /// Drains until the channel is gone: data may follow the exit status. What its reader does not take is put
+    /// aside where others need the connection.
+    async fn run(&mut self) -> io::Result<()> {
+        let mut open = true;
+        loop {
+            let Sinks {
+                stdout,
+                stderr,
+                seat,
+            } = &mut self.sinks;
+            if (self.ended || !open) && stdout.is_empty() && stderr.is_empty() {
+                (stdout.stream, stderr.stream) = (None, None);
+                if !open {
+                    return Ok(());
+                }
+            }
+            let alone = seat.is_alone();
+            let both = [&stdout.intake, &stderr.intake];
+            let takes_more = open && both.iter().all(|one| one.takes_more(alone));
+            let deadline = both.iter().filter_map(|one| one.deadline(alone)).min();
+            tokio::select! {
+                count = Sink::pass(&mut stdout.stream, stdout.intake.front()), if !stdout.intake.is_empty() => {
+                    stdout.intake.advance(count).await?;
+                }
+                count = Sink::pass(&mut stderr.stream, stderr.intake.front()), if !stderr.intake.is_empty() => {
+                    stderr.intake.advance(count).await?;
+                }
+                message = self.reader.wait(), if takes_more => match message {
+                    Some(message) => self.take(message).await?,
+                    None => open = false,
+                },
+                () = seat.changed(), if open => {}
+                () = until(deadline), if open => {
+                    stdout.intake.lose_patience()?;
+                    stderr.intake.lose_patience()?;
+                }
+            }
         }
-        self.sinks.stdout = None;
-        self.sinks.stderr = None;
     }
 
-    async fn take(&mut self, message: ChannelMsg) {
+    async fn take(&mut self, message: ChannelMsg) -> io::Result<()> {
         match message {
-            ChannelMsg::Data { data } => write(&mut self.sinks.stdout, &data).await,
-            ChannelMsg::ExtendedData { data, ext: STDERR } => {
-                write(&mut self.sinks.stderr, &data).await;
-            }
-            ChannelMsg::Eof => {
-                self.sinks.stdout = None;
-                self.sinks.stderr = None;
-            }
+            ChannelMsg::Data { data } => self.sinks.stdout.push(data).await?,
+            ChannelMsg::ExtendedData { data, ext: STDERR } => self.sinks.stderr.push(data).await?,
+            ChannelMsg::Eof => self.ended = true,
             ChannelMsg::Success => self.reply(Reply::Success),
             ChannelMsg::Failure => self.reply(Reply::Failure),
             ChannelMsg::ExitStatus { exit_status } => {
@@ -109,6 +180,7 @@ impl Pump {
             ChannelMsg::Close => self.closed = true,
             _ => {}
         }
+        Ok(())
     }
 
     /// Answers that nobody waits for, a hostile server's flood included, are dropped.
@@ -127,15 +199,6 @@ impl Pump {
             (None, true) => Some(ExitStatus::Missing),
             (None, false) => None,
         }
-    }
-}
-
-/// Writes to a sink; one whose reader is gone swallows the rest, as a closed pipe would.
-async fn write(sink: &mut Option<DuplexStream>, data: &[u8]) {
-    if let Some(stream) = sink
-        && stream.write_all(data).await.is_err()
-    {
-        *sink = None;
     }
 }
 

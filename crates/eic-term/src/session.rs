@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use russh::client::{Handle, Msg};
@@ -73,6 +72,14 @@ impl Session {
         self.inner.peer.agreed.get()
     }
 
+    /// Waits for the end of the connection, and returns why it ended.
+    pub async fn closed(&self) -> Error {
+        let mut ended = self.inner.peer.ended.clone();
+        // The handler sends nothing; it is gone when the connection is.
+        while ended.changed().await.is_ok() {}
+        self.inner.peer.lost()
+    }
+
     /// Exchanges new keys with the server (RFC 4253 §9), when its turn comes.
     ///
     /// # Errors
@@ -108,23 +115,25 @@ impl Session {
         &self.inner.peer
     }
 
-    /// Opens a channel of type `direct-tcpip` (RFC 4254 §7.2).
-    pub(crate) async fn open_direct_tcpip(
-        &self,
-        host: &str,
-        port: u16,
-        from: SocketAddr,
-    ) -> Result<Channel<Msg>, Error> {
-        let (address, from_port) = (from.ip().to_string(), from.port().into());
-        let handle = &self.inner.handle;
-        let open = handle.channel_open_direct_tcpip(host, port.into(), address, from_port);
-        let opened = limited(Step::Start, self.inner.peer.limit, open).await?;
-        opened.map_err(|error| match error {
-            russh::Error::ChannelOpenFailure(_) => Error::Refused {
-                request: "connect there",
-            },
-            _ => self.inner.peer.lost(),
-        })
+    /// Sends a packet without a meaning and without an answer (RFC 4254 §4). russh's own keepalive is not for this:
+    /// without an answer wanted it waits for one all the same, and takes the next request's.
+    pub(crate) async fn send_nothing(&self) -> Result<(), russh::Error> {
+        let name = "keepalive@openssh.com";
+        let sent = self.inner.handle.send_global_request(name, &[], false);
+        sent.await.map(|_| ())
+    }
+
+    /// Returns whether both share one connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.inner))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle<Handler> {
+        &self.inner.handle
     }
 
     /// Opens a channel of type `session` (RFC 4254 §6.1).
@@ -148,10 +157,22 @@ impl Session {
         for _ in 0..MOST_NUDGES {
             tokio::select! {
                 opened = &mut open => return opened,
-                () = tokio::time::sleep(NUDGE) => self.inner.handle.send_keepalive(false).await?,
+                () = tokio::time::sleep(NUDGE) => self.send_nothing().await?,
             }
         }
         open.await
+    }
+}
+
+/// A session that does not hold its connection open.
+#[derive(Clone)]
+pub(crate) struct WeakSession(Weak<Inner>);
+
+impl WeakSession {
+    pub(crate) fn upgrade(&self) -> Option<Session> {
+        Some(Session {
+            inner: self.0.upgrade()?,
+        })
     }
 }
 

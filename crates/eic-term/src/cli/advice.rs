@@ -1,7 +1,7 @@
 //! What to do about an error: one line each.
 
 use eic_auth::{Error as Aws, TunnelError};
-use eic_term::{Error, HostKeyError, Step};
+use eic_term::{Address, Error, HostKeyError, Step};
 
 /// Advice on an error; `None` where its own words say it all.
 pub(crate) fn on(error: &Error) -> Option<String> {
@@ -37,7 +37,13 @@ pub(crate) fn on(error: &Error) -> Option<String> {
             "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
         )),
         Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
-        Error::Listen { .. } => Some("another port; 0 lets the system choose".to_owned()),
+        Error::Listen { address, .. } => Some(match address {
+            Address::Tcp { .. } => "another port; 0 lets the system choose".to_owned(),
+            Address::Unix(_) => "another path, or --replace-sockets".to_owned(),
+        }),
+        Error::ListenRemote { .. } => Some(
+            "another port, 0 lets the host choose; `AllowTcpForwarding` and `GatewayPorts` in its sshd_config".to_owned(),
+        ),
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }

@@ -8,6 +8,7 @@ use eic_auth::{OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
+use super::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +18,7 @@ Examples:
   eic-term exec web-1 -- tar c /etc > etc.tar byte-clean and streamed
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
   ssh -o ProxyCommand='eic-term tunnel %h' ec2-user@i-0123456789abcdef0
+  eic-term forward db-1 -L 5432:localhost:5432  a port that stays, whatever becomes of the connection
   eic-term list 'web-*'                       what is there and how it would be reached
 
 A TARGET is [USER@] and one of: an instance id, a Name tag (* and ? are wildcards), tag:KEY=VALUE,
@@ -36,6 +38,9 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) interactive: Interactive,
 
+    #[command(flatten)]
+    pub(crate) forwardings: Forwardings,
+
     /// The instance to open a shell on, as `connect` does
     pub(crate) target: Option<Target>,
 
@@ -49,6 +54,8 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Run one command and exit with its status
     Exec(Exec),
+    /// Forward ports without a shell, and go on when the connection is lost
+    Forward(Forward),
     /// Open an endpoint's tunnel: on stdio as a ProxyCommand, or on a local port
     Tunnel(Tunnel),
     /// Push a public key of your own; the instance takes it for 60 seconds
@@ -206,25 +213,76 @@ impl Interactive {
     }
 }
 
+/// Forwarded ports and sockets.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Forwards")]
+pub(crate) struct Forwardings {
+    /// Local port whose connections come out at the host's side: [ADDR:]PORT:HOST:PORT; a socket's path may stand for
+    /// either side, port 0 lets the system choose; may be repeated
+    #[arg(short = 'L', value_name = "SPEC")]
+    pub(crate) local: Vec<LocalSpec>,
+
+    /// Port on the host whose connections come out here, as with -L
+    #[arg(short = 'R', value_name = "SPEC")]
+    pub(crate) remote: Vec<RemoteSpec>,
+
+    /// Local SOCKS proxy (4, 4a, 5) whose connections come out at the host's side: [ADDR:]PORT
+    #[arg(short = 'D', value_name = "SPEC")]
+    pub(crate) dynamic: Vec<DynamicSpec>,
+
+    /// Start nothing where a forward cannot be set up; `forward` never does
+    #[arg(long)]
+    pub(crate) exit_on_forward_failure: bool,
+
+    /// Replace a local socket that is there already
+    #[arg(long)]
+    pub(crate) replace_sockets: bool,
+}
+
+impl Forwardings {
+    fn is_set(&self) -> bool {
+        !(self.local.is_empty() && self.remote.is_empty() && self.dynamic.is_empty())
+    }
+
+    /// Adds what stood before the command's name.
+    fn or(mut self, before: Self) -> Self {
+        self.local.splice(..0, before.local);
+        self.remote.splice(..0, before.remote);
+        self.dynamic.splice(..0, before.dynamic);
+        self.exit_on_forward_failure |= before.exit_on_forward_failure;
+        self.replace_sockets |= before.replace_sockets;
+        self
+    }
+}
+
 impl Cli {
     /// The command, the default one included, with the options that stood before its name.
     ///
     /// Returns the name of the missing thing, or of the option that the command does not take.
     pub(crate) fn into_command(self) -> Result<(Common, Command), Misuse> {
         let before = self.interactive;
+        let forwardings = self.forwardings;
         let command = match (self.command, self.target) {
             (Some(Command::Connect(args)), _) => Command::Connect(Connect {
                 interactive: args.interactive.or(before),
+                forwardings: args.forwardings.or(forwardings),
                 ..args
             }),
             (Some(Command::Exec(args)), _) => Command::Exec(Exec {
                 interactive: args.interactive.or(before),
+                forwardings: args.forwardings.or(forwardings),
                 ..args
             }),
             (Some(_), _) if before.is_set() => return Err(Misuse::NotInteractive),
+            (Some(Command::Forward(args)), _) => Command::Forward(Forward {
+                forwardings: args.forwardings.or(forwardings),
+                ..args
+            }),
+            (Some(_), _) if forwardings.is_set() => return Err(Misuse::NotForwarding),
             (Some(other), _) => other,
             (None, Some(target)) => Command::Connect(Connect {
                 interactive: before,
+                forwardings,
                 target,
             }),
             (None, None) => return Err(Misuse::NoTarget),
@@ -238,12 +296,17 @@ impl Cli {
 pub(crate) enum Misuse {
     NoTarget,
     NotInteractive,
+    NotForwarding,
+    NothingToForward,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) interactive: Interactive,
+
+    #[command(flatten)]
+    pub(crate) forwardings: Forwardings,
 
     /// The instance to open a shell on
     pub(crate) target: Target,
@@ -253,6 +316,9 @@ pub(crate) struct Connect {
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) interactive: Interactive,
+
+    #[command(flatten)]
+    pub(crate) forwardings: Forwardings,
 
     /// Give the command no input
     #[arg(short = 'n', long)]
@@ -264,6 +330,15 @@ pub(crate) struct Exec {
     /// The command: its words are joined by spaces and given to the remote user's shell
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forward {
+    #[command(flatten)]
+    pub(crate) forwardings: Forwardings,
+
+    /// The instance to forward to and from
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use eic_auth::Target;
-use eic_term::{Error, HostKeyError, PinFile, Session, TrustLevel};
+use eic_term::{Connector, Error, HostKeyError, PinFile, Session, TrustLevel};
 
 use super::args::{Common, Connect};
 use super::folders;
+use super::forwards::Forwards;
 use super::interactive::{self, interact};
 use super::report::Failure;
 use super::settings::Settings;
@@ -18,9 +19,10 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     let terminals = io::stdin().is_terminal() && io::stdout().is_terminal();
     let with_pty = args.interactive.wants_pty(terminals);
     let session = log_in(common, &args.target, with_pty, ui).await?;
+    let forwards = Forwards::open(&args.forwardings, &session, ui).await?;
     let shell = args.interactive.lend_agent(session.shell())?;
     if with_pty {
-        return interact(shell, &session, &args.interactive, ui).await;
+        return interact(shell, &session, forwards, &args.interactive, ui).await;
     }
     // As ssh(1) without a terminal: no PTY, streams as they are.
     let child = shell.spawn().await?;
@@ -35,6 +37,17 @@ pub(crate) async fn log_in(
     with_pty: bool,
     ui: &Ui,
 ) -> Result<Session, Failure> {
+    let (session, _) = log_in_with(common, target, with_pty, ui).await?;
+    Ok(session)
+}
+
+/// The same; what made the session can make the next.
+pub(crate) async fn log_in_with(
+    common: &Common,
+    target: &Target,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<(Session, Connector), Failure> {
     let mut settings = Settings::load(common, Some(target))?;
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let timeline = settings.options.timeline.clone();
@@ -54,7 +67,7 @@ pub(crate) async fn log_in(
             .for_each(|agreed| ui.agreed(agreed)),
         Err(_) => ui.timeline(&timeline),
     }
-    Ok(session?)
+    Ok((session?, connector))
 }
 
 /// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.

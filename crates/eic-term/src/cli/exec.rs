@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::args::{Common, Exec};
+use super::forwards::Forwards;
 use super::report::Failure;
 use super::ui::Ui;
 use super::{connect, interactive, streams};
@@ -11,10 +12,11 @@ use super::{connect, interactive, streams};
 pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
     let with_pty = args.interactive.wants_pty(false);
     let session = connect::log_in(common, &args.target, with_pty, ui).await?;
+    let forwards = Forwards::open(&args.forwardings, &session, ui).await?;
     let command = session.command(join_words(&args.command));
     let command = args.interactive.lend_agent(command)?;
     if with_pty {
-        return interactive::interact(command, &session, &args.interactive, ui).await;
+        return interactive::interact(command, &session, forwards, &args.interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());

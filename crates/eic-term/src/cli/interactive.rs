@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::args::Interactive;
 use super::escape::{Escape, Escapes, Typed};
 use super::expiry;
-use super::prompt::{Forwards, PROMPT};
+use super::forwards::Forwards;
 use super::recording::Recording;
 use super::report::{FAILED, Failure};
 use super::streams;
@@ -36,6 +36,8 @@ const SAYINGS: usize = 256;
 const QUIET: Duration = Duration::from_millis(50);
 /// How long a terminal that shows nothing any more is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What stands before a line typed for us, after `~C`.
+const PROMPT: &str = "\r\neic-term> ";
 /// What to do where the terminal has no raw mode.
 const OTHER_TERMINALS: &str = "Windows Terminal or another console of Windows 10 or later; in mintty, `MSYS=enable_pcon` before it starts";
 
@@ -43,6 +45,7 @@ const OTHER_TERMINALS: &str = "Windows Terminal or another console of Windows 10
 pub(crate) async fn interact(
     command: Command,
     session: &Session,
+    forwards: Forwards,
     args: &Interactive,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
@@ -65,7 +68,7 @@ pub(crate) async fn interact(
     let child = term::offer_env(command.pty(pty)).spawn().await?;
     ui.timeline(session.timeline());
     let escapes = Escapes::new(args.escape_char.unwrap_or_default());
-    let end = attach(child, session, escapes, recording.clone()).await;
+    let end = attach(child, session, forwards, escapes, recording.clone()).await;
     if let (Some(path), Some(error)) = (&args.record, recording.and_then(|one| one.failure())) {
         ui.notice(&format!(
             "the recording {} was cut short: {error}",
@@ -93,12 +96,14 @@ enum End {
 async fn attach(
     child: Child,
     session: &Session,
+    forwards: Forwards,
     escapes: Escapes,
     recording: Option<Recording>,
 ) -> Result<End, Failure> {
     let console = open_console()?;
     let leftovers = Arc::new(Mutex::new(Leftovers::default()));
-    let joined = Joined::new(child, console, escapes, recording, leftovers.clone())?;
+    let mut joined = Joined::new(child, console, escapes, recording, leftovers.clone())?;
+    joined.forwards = forwards;
     let end = joined.run(session).await;
     let mut last = leftovers
         .lock()

@@ -8,13 +8,14 @@ mod escape;
 mod exec;
 mod expiry;
 mod folders;
+mod forward;
 mod forward_spec;
+mod forwards;
 mod identities;
 mod interactive;
 mod list;
 mod log;
 mod progress;
-mod prompt;
 mod recording;
 mod report;
 mod send_key;
@@ -73,6 +74,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
     match command {
         Command::Connect(args) => connect::run(common, &args, ui).await,
         Command::Exec(args) => exec::run(common, &args, ui).await,
+        Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,

@@ -67,6 +67,14 @@ impl Failure {
                 "no instance named",
                 "`eic-term TARGET`, or `eic-term --help`",
             ),
+            Misuse::NothingToForward => (
+                "nothing to forward",
+                "-L, -R or -D; `eic-term forward --help`",
+            ),
+            Misuse::NotForwarding => (
+                "-L, -R or -D stands before a command that forwards nothing",
+                "`connect`, `exec` and `forward` take them",
+            ),
             Misuse::NotInteractive => (
                 "an option of interactive sessions stands before a command that opens none",
                 "`connect` and `exec` take -t, -T, -e, --term and --record",
@@ -76,6 +84,13 @@ impl Failure {
             exit_code: USAGE,
             ..Self::of(what.to_owned(), Vec::new(), Some(advice.to_owned()))
         }
+    }
+
+    /// What and why, without advice.
+    pub(crate) fn in_one_line(&self) -> String {
+        let said = std::iter::once(&self.what).chain(&self.causes);
+        let said: Vec<_> = said.map(|text| text.replace("\n    ", " ")).collect();
+        said.join(": ")
     }
 
     /// Causes that repeat what is said already are left out.
@@ -103,9 +118,15 @@ fn chain(first: Option<&(dyn std::error::Error + 'static)>) -> Vec<String> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let (what, mut causes) = said(&error);
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let (what, mut causes) = said(error);
         causes.extend(chain(error.source()));
-        let failure = Self::of(visible(&what), causes, advice::on(&error));
+        let failure = Self::of(visible(&what), causes, advice::on(error));
         match error {
             Error::Cancelled => Self {
                 exit_code: INTERRUPTED,

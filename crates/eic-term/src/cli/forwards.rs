@@ -1,0 +1,288 @@
+//! Forwards from the command line and from the prompt of `~C`: opened, listed, cancelled.
+
+use std::fmt;
+
+use eic_term::{
+    Address, Bind, DynamicForward, Error, LocalForward, Persistent, RemoteForward, Session,
+};
+
+use super::args::Forwardings;
+use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteSpec};
+use super::report::Failure;
+use super::ui::Ui;
+
+/// What a forward is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Local(LocalSpec),
+    Remote(RemoteSpec),
+    Dynamic(DynamicSpec),
+}
+
+/// What forwards go through.
+#[derive(Clone, Copy)]
+pub(crate) enum Through<'a> {
+    Session(&'a Session),
+    Persistent(&'a Persistent),
+}
+
+/// An open forward.
+#[derive(Debug)]
+pub(crate) enum Forward {
+    Local(LocalForward),
+    Remote(RemoteForward),
+    Dynamic(DynamicForward),
+}
+
+/// The open forwards; they close with it.
+#[derive(Debug, Default)]
+pub(crate) struct Forwards(Vec<Forward>);
+
+impl Wanted {
+    /// All that are asked for, in the order in which ssh(1) sets them up.
+    pub(crate) fn all(args: &Forwardings) -> Vec<Self> {
+        let dynamic = args.dynamic.iter().cloned().map(Self::Dynamic);
+        let local = args.local.iter().cloned().map(Self::Local);
+        let remote = args.remote.iter().cloned().map(Self::Remote);
+        dynamic.chain(local).chain(remote).collect()
+    }
+
+    /// Whether the system chooses the port, which must be told then.
+    fn leaves_port(&self) -> bool {
+        let on = match self {
+            Self::Local(spec) => &spec.on,
+            Self::Remote(spec) => &spec.on,
+            Self::Dynamic(spec) => &spec.on,
+        };
+        on.port() == Some(0)
+    }
+}
+
+impl Through<'_> {
+    /// Opens a forward; `replace` unlinks a socket that is there already.
+    pub(crate) async fn open(self, wanted: Wanted, replace: bool) -> Result<Forward, Error> {
+        let bind = |on: Address| Bind::from(on).replace(replace);
+        Ok(match (wanted, self) {
+            (Wanted::Local(spec), Self::Session(session)) => {
+                Forward::Local(session.forward_local(bind(spec.on), spec.to).await?)
+            }
+            (Wanted::Local(spec), Self::Persistent(all)) => {
+                Forward::Local(all.forward_local(bind(spec.on), spec.to).await?)
+            }
+            (Wanted::Remote(spec), Self::Session(session)) => {
+                Forward::Remote(session.forward_remote(spec.on, spec.to).await?)
+            }
+            (Wanted::Remote(spec), Self::Persistent(all)) => {
+                Forward::Remote(all.forward_remote(spec.on, spec.to).await?)
+            }
+            (Wanted::Dynamic(spec), Self::Session(session)) => {
+                Forward::Dynamic(session.forward_dynamic(bind(spec.on)).await?)
+            }
+            (Wanted::Dynamic(spec), Self::Persistent(all)) => {
+                Forward::Dynamic(all.forward_dynamic(bind(spec.on)).await?)
+            }
+        })
+    }
+}
+
+impl Forward {
+    /// The option's letter.
+    fn letter(&self) -> char {
+        match self {
+            Self::Local(_) => 'L',
+            Self::Remote(_) => 'R',
+            Self::Dynamic(_) => 'D',
+        }
+    }
+
+    fn connections(&self) -> usize {
+        match self {
+            Self::Local(one) => one.connections(),
+            Self::Remote(one) => one.connections(),
+            Self::Dynamic(one) => one.connections(),
+        }
+    }
+
+    fn listens_on(&self) -> Address {
+        match self {
+            Self::Local(one) => one.local().clone(),
+            Self::Remote(one) => one.remote(),
+            Self::Dynamic(one) => one.local().clone(),
+        }
+    }
+
+    /// Receives why a connection was refused.
+    pub(crate) fn on_refused(&self, on_refused: impl Fn(&Error) + Send + Sync + 'static) {
+        match self {
+            Self::Local(one) => one.on_refused(on_refused),
+            Self::Remote(one) => one.on_refused(on_refused),
+            Self::Dynamic(one) => one.on_refused(on_refused),
+        }
+    }
+}
+
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(one) => one.fmt(f),
+            Self::Remote(one) => one.fmt(f),
+            Self::Dynamic(one) => one.fmt(f),
+        }
+    }
+}
+
+impl Forwards {
+    /// Opens those of the command line before a command starts. As with ssh(1), one that fails is said and left out,
+    /// unless it is to be an error.
+    pub(crate) async fn open(
+        args: &Forwardings,
+        session: &Session,
+        ui: &Ui,
+    ) -> Result<Self, Failure> {
+        let mut forwards = Self::default();
+        for wanted in Wanted::all(args) {
+            let tell = wanted.leaves_port();
+            match Through::Session(session)
+                .open(wanted, args.replace_sockets)
+                .await
+            {
+                Ok(forward) => {
+                    if tell {
+                        ui.notice(&format!("forwarding {forward}"));
+                    }
+                    forwards.0.push(forward);
+                }
+                Err(error) if args.exit_on_forward_failure => return Err(error.into()),
+                Err(error) => ui.failure(&error.into()),
+            }
+        }
+        Ok(forwards)
+    }
+
+    /// Does what a line at the prompt says; returns what to tell about it.
+    pub(crate) async fn obey(&mut self, line: &str, session: &Session) -> String {
+        let told = match read(line) {
+            Ok(None) => Ok(String::new()),
+            Ok(Some(Line::Open(wanted))) => self.add(wanted, session).await,
+            Ok(Some(Line::Cancel(letter, ListenSpec(on)))) => Ok(self.cancel(letter, &on).await),
+            Err(fault) => Err(Failure::caused("this is not understood", fault).advised(HOW)),
+        };
+        told.unwrap_or_else(|failure| failure.to_string())
+    }
+
+    async fn add(&mut self, wanted: Wanted, session: &Session) -> Result<String, Failure> {
+        let forward = Through::Session(session).open(wanted, false).await?;
+        let text = format!("forwarding {forward}");
+        self.0.push(forward);
+        Ok(text)
+    }
+
+    async fn cancel(&mut self, letter: char, on: &Address) -> String {
+        let is = |one: &Forward| one.letter() == letter && same(&one.listens_on(), on);
+        let Some(index) = self.0.iter().position(is) else {
+            return format!("no -{letter} listens on {on}");
+        };
+        let forward = self.0.swap_remove(index);
+        let text = format!("no longer forwarding {forward}");
+        match forward {
+            Forward::Remote(remote) => match remote.cancel().await {
+                Ok(()) => text,
+                Err(error) => Failure::from(error).to_string(),
+            },
+            Forward::Local(_) | Forward::Dynamic(_) => text,
+        }
+    }
+
+    /// A line each.
+    pub(crate) fn list(&self) -> String {
+        let line = |one: &Forward| match one.connections() {
+            1 => format!("-{} {one}, 1 connection", one.letter()),
+            count => format!("-{} {one}, {count} connections", one.letter()),
+        };
+        match self.0.as_slice() {
+            [] => "no port is forwarded".to_owned(),
+            some => some.iter().map(line).collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// Whether a forward on one address is meant by another: `localhost` has become its address by then.
+fn same(listens: &Address, meant: &Address) -> bool {
+    let resolved = |address: &Address| match address {
+        Address::Tcp { host, port } => {
+            let host = match host.as_str() {
+                "localhost" => "127.0.0.1",
+                "" => "0.0.0.0",
+                other => other,
+            };
+            Address::tcp(host, *port)
+        }
+        Address::Unix(path) => Address::unix(path),
+    };
+    resolved(listens) == resolved(meant)
+}
+
+/// A line at the prompt of `~C`.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Open(Wanted),
+    Cancel(char, ListenSpec),
+}
+
+const HOW: &str = "-L [ADDR:]PORT:HOST:PORT, -R [ADDR:]PORT:HOST:PORT, -D [ADDR:]PORT; -KL, -KR or -KD [ADDR:]PORT \
+    cancels one";
+
+/// Reads a line as ssh(1) does; nothing typed is nothing wanted.
+fn read(line: &str) -> Result<Option<Line>, String> {
+    let line = line.trim();
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let option = |name: &str| line.strip_prefix(name).map(str::trim);
+    let opened = |wanted| Ok(Some(Line::Open(wanted)));
+    for letter in ['L', 'R', 'D'] {
+        if let Some(spec) = option(&format!("-K{letter}")) {
+            return Ok(Some(Line::Cancel(letter, spec.parse()?)));
+        }
+    }
+    match (option("-L"), option("-R"), option("-D")) {
+        (Some(spec), _, _) => opened(Wanted::Local(spec.parse()?)),
+        (_, Some(spec), _) => opened(Wanted::Remote(spec.parse()?)),
+        (_, _, Some(spec)) => opened(Wanted::Dynamic(spec.parse()?)),
+        _ => Err(format!("`{line}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_at_the_prompt() {
+        for (line, expected) in [
+            ("", "None"),
+            ("-L 8080:web:80", "Local"),
+            ("-L8080:web:80", "Local"),
+            (" -R 8080:web:80 ", "Remote"),
+            ("-D 1080", "Dynamic"),
+            ("-KL 8080", "Cancel('L'"),
+            ("-KR8080", "Cancel('R'"),
+            ("-KD [::1]:1080", "Cancel('D'"),
+            ("-L 80", "is not [ADDR:]PORT:HOST:PORT"),
+            ("-X", "`-X`"),
+            ("help", "`help`"),
+        ] {
+            let read = format!("{:?}", read(line));
+            assert!(read.contains(expected), "{line}: {read}");
+        }
+    }
+
+    #[test]
+    fn localhost_cancels_what_listens_there() {
+        let tcp = Address::tcp;
+        assert!(same(&tcp("127.0.0.1", 80), &tcp("localhost", 80)));
+        assert!(same(&tcp("0.0.0.0", 80), &tcp("", 80)));
+        assert!(!same(&tcp("127.0.0.1", 80), &tcp("localhost", 81)));
+        assert!(!same(&tcp("::1", 80), &tcp("localhost", 80)));
+    }
+}

@@ -1,0 +1,28 @@
+//! Ports and Unix sockets forwarded through a session (RFC 4254 §7, OpenSSH's PROTOCOL §2.4).
+//!
+//! Every forward is a guard: what listens does so until it is dropped. [`Persistent`] gives them a next session when
+//! one ends.
+
+mod address;
+mod dynamic;
+mod listener;
+mod local;
+mod open;
+mod persistent;
+mod registry;
+mod relay;
+mod remote;
+mod sessions;
+mod socks;
+mod traffic;
+
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(unix, path = "unix.rs")]
+mod socket;
+
+pub use address::{Address, Bind};
+pub use dynamic::DynamicForward;
+pub use local::LocalForward;
+pub use persistent::{Persistent, PersistentEvent};
+pub(crate) use registry::{Incoming, Registry};
+pub use remote::RemoteForward;

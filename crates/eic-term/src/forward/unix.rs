@@ -1,0 +1,87 @@
+//! Unix sockets on Unix.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixStream;
+
+use super::listener::Halves;
+
+/// A socket that is listened on.
+pub(crate) struct UnixListener(tokio::net::UnixListener);
+
+/// The name of a socket that is listened on; dropping it removes it.
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Tells its file from one that another program has put there since.
+    inode: u64,
+}
+
+impl UnixListener {
+    /// Listens on a socket for this user alone. It is made in a folder that nobody else can enter, so that it is
+    /// never open to others, whatever the umask.
+    pub(crate) fn bind(path: &Path, replace: bool) -> io::Result<(Self, SocketFile)> {
+        let beside = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = tempfile::Builder::new()
+            .prefix(".")
+            .rand_bytes(6)
+            .tempdir_in(beside.unwrap_or(Path::new(".")))?;
+        let made = folder.path().join("s");
+        let listener = tokio::net::UnixListener::bind(&made)?;
+        std::fs::set_permissions(&made, Permissions::from_mode(0o600))?;
+        let inode = std::fs::symlink_metadata(&made)?.ino();
+        if replace {
+            std::fs::rename(&made, path)?;
+        } else {
+            // Unlike a renaming, a link replaces nothing.
+            std::fs::hard_link(&made, path)?;
+        }
+        let path = path.to_owned();
+        Ok((Self(listener), SocketFile { path, inode }))
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<Halves> {
+        Ok(halves(self.0.accept().await?.0))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|one| one.ino() == self.inode);
+        if ours {
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+pub(crate) async fn connect(path: &str) -> io::Result<Halves> {
+    Ok(halves(UnixStream::connect(path).await?))
+}
+
+fn halves(stream: UnixStream) -> Halves {
+    let (reader, writer) = stream.into_split();
+    Halves::new(reader, writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_the_users_alone_replaces_nothing_unasked_and_goes_with_its_guard() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let (_, first) = UnixListener::bind(&path, false).unwrap();
+        let mode = std::fs::symlink_metadata(&path).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = UnixListener::bind(&path, false).err().unwrap();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        let (_listener, second) = UnixListener::bind(&path, true).unwrap();
+        drop(first);
+        connect(path.to_str().unwrap()).await.unwrap();
+        drop(second);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
