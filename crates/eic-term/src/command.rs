@@ -20,6 +20,7 @@ const MOST_OUTPUT: u64 = 64 << 20;
 enum Request {
     Exec(Vec<u8>),
     Shell,
+    Subsystem(String),
 }
 
 /// A remote command or shell about to be started.
@@ -45,6 +46,10 @@ impl Command {
 
     pub(crate) fn shell(session: Session) -> Self {
         Self::new(session, Request::Shell)
+    }
+
+    pub(crate) fn subsystem(session: Session, name: String) -> Self {
+        Self::new(session, Request::Subsystem(name))
     }
 
     fn new(session: Session, request: Request) -> Self {
@@ -131,6 +136,7 @@ impl Command {
         match &self.request {
             Request::Exec(command) => channel.exec(true, command.as_slice()).await,
             Request::Shell => channel.request_shell(true).await,
+            Request::Subsystem(name) => channel.request_subsystem(true, name).await,
         }
     }
 
@@ -138,6 +144,7 @@ impl Command {
         let request = match self.request {
             Request::Exec(_) => "run the command",
             Request::Shell => "start a shell",
+            Request::Subsystem(_) => "start the subsystem",
         };
         let asked = self.pty.iter().map(|_| "allocate a terminal");
         for request in asked.chain([request]) {

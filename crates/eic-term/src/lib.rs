@@ -68,6 +68,7 @@ pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
 pub use forward::{
     Address, Bind, DynamicForward, LocalForward, Persistent, PersistentEvent, RemoteForward,
+    RemoteStream,
 };
 pub use identity::Identity;
 pub use login::{Answers, Credentials, LoginMethod, Prompt, Question};

@@ -54,6 +54,12 @@ impl Session {
         Command::shell(self.clone())
     }
 
+    /// Prepares a subsystem, such as `sftp` (RFC 4254 §6.5).
+    #[must_use]
+    pub fn subsystem(&self, name: impl Into<String>) -> Command {
+        Command::subsystem(self.clone(), name.into())
+    }
+
     /// Returns whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {

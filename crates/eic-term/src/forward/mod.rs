@@ -14,6 +14,7 @@ mod relay;
 mod remote;
 mod sessions;
 mod socks;
+mod stream;
 mod traffic;
 
 #[cfg_attr(windows, path = "windows.rs")]
@@ -26,3 +27,4 @@ pub use local::LocalForward;
 pub use persistent::{Persistent, PersistentEvent};
 pub(crate) use registry::{Incoming, Registry};
 pub use remote::RemoteForward;
+pub use stream::RemoteStream;
