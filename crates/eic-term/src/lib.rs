@@ -48,6 +48,7 @@ mod timeline;
 mod trust;
 mod visible;
 
+pub mod ssh_config;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
