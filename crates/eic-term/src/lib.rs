@@ -55,6 +55,7 @@ mod trust;
 mod visible;
 mod wire;
 
+pub mod ssh_config;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 

@@ -62,6 +62,13 @@ pub(crate) enum Command {
     SendKey(SendKey),
     /// List instances and how each would be reached
     List(List),
+    /// Take OpenSSH's command line, e.g. `eic-term ssh -G web-1`; nothing may stand before `ssh`
+    #[command(disable_help_flag = true)]
+    Ssh {
+        /// As ssh(1) takes them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Look after the host keys that are pinned by instance id
     #[command(subcommand)]
     Trust(Trust),
@@ -298,6 +305,7 @@ pub(crate) enum Misuse {
     NotInteractive,
     NotForwarding,
     NothingToForward,
+    BeforeSsh,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ mod recording;
 mod report;
 mod send_key;
 mod settings;
+mod ssh;
 mod streams;
 mod term;
 mod trust;
@@ -31,16 +32,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, Common};
+use args::{Cli, Command, Common, Misuse};
 use report::Failure;
 use ui::Ui;
 
 /// Parses the arguments and runs the command.
 pub(crate) fn main() -> ExitCode {
+    if let Some(arguments) = ssh::arguments(std::env::args_os()) {
+        let ui = Ui::new(false, 0);
+        return ended(ssh::run(&arguments, &ui), &ui);
+    }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
     log::start(cli.common.verbose);
-    let outcome = run(cli, &ui);
+    ended(run(cli, &ui), &ui)
+}
+
+fn ended(outcome: Result<ExitCode, Failure>, ui: &Ui) -> ExitCode {
     outcome.unwrap_or_else(|failure| {
         ui.failure(&failure);
         ExitCode::from(failure.exit_code)
@@ -78,6 +86,8 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,
+        // It is run before anything else is read, where it is the first word.
+        Command::Ssh { .. } => Err(Failure::usage(Misuse::BeforeSsh)),
         Command::Trust(args) => trust::run(common, &args, ui).await,
     }
 }

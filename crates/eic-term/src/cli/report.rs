@@ -79,6 +79,10 @@ impl Failure {
                 "an option of interactive sessions stands before a command that opens none",
                 "`connect` and `exec` take -t, -T, -e, --term and --record",
             ),
+            Misuse::BeforeSsh => (
+                "options stand before `ssh`",
+                "OpenSSH's command line alone: `eic-term ssh [OPTIONS] DESTINATION [CMD]`",
+            ),
         };
         Self {
             exit_code: USAGE,

@@ -1,0 +1,108 @@
+//! `ssh`: OpenSSH's command line, as `eic-term ssh …` or under the name `ssh`.
+
+mod glob;
+mod machine;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use eic_term::ssh_config::{self, Messages, Refused, Request, Resolution, ResolvedOptions};
+use eic_term::visible;
+
+use self::machine::Machine;
+use super::report::{FAILED, Failure};
+use super::ui::Ui;
+
+/// The arguments where they are ssh(1)'s: after the word `ssh`, or all of them under the name `ssh`.
+pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let program = all.next()?;
+    if Path::new(&program).file_stem()? == "ssh" {
+        return Some(all.collect());
+    }
+    (all.next()? == "ssh").then(|| all.collect())
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
+    let resolution = match resolve(arguments)? {
+        Ok(resolution) => resolution,
+        Err(Refused(messages)) => {
+            say(&messages, ui)?;
+            return Ok(ExitCode::from(FAILED));
+        }
+    };
+    say(&resolution.warnings, ui)?;
+    match resolution.request {
+        Request::Version => ui.notice(&version()),
+        Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
+        Request::Connect(options) => return connect(&options),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves the command line with this machine's files; the outer error is that it cannot be asked.
+fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failure> {
+    let machine = Machine::this()?;
+    Ok(ssh_config::resolve(arguments, &machine))
+}
+
+fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
+    let what = format!("cannot connect to `{}`", options.host_argument);
+    let cause = "connecting by OpenSSH's command line is not there yet";
+    Err(Failure::caused(what, cause).advised("`eic-term TARGET`, or OpenSSH's own ssh"))
+}
+
+/// Programs that ask `ssh -V` look for `OpenSSH_` and a version, at the start of the line; the rest says who this is.
+fn version() -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    format!(
+        "{} compatible, eic-term {own} with russh",
+        ssh_config::VERSION
+    )
+}
+
+/// What is for the system's log is for nobody here.
+fn say(messages: &Messages, ui: &Ui) -> Result<(), Failure> {
+    for message in &messages.shown {
+        ui.notice(&visible(message));
+    }
+    let Some(path) = &messages.log_file else {
+        return Ok(());
+    };
+    // It is there, though empty, where there is nothing to say.
+    let file = platform::append(path).and_then(|mut file| {
+        let mut lines = messages.logged.iter();
+        lines.try_for_each(|message| writeln!(file, "{message}"))
+    });
+    file.map_err(|source| Failure::new(format!("cannot write the log {path}"), source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_the_arguments_are_those_of_ssh() {
+        for (line, expected) in [
+            ("eic-term ssh -G web", Some("-G web")),
+            ("/usr/bin/ssh -G web", Some("-G web")),
+            ("ssh.exe ssh", Some("ssh")),
+            ("eic-term ssh", Some("")),
+            ("eic-term web ssh", None),
+            ("eic-term", None),
+            ("", None),
+        ] {
+            let words = line.split_whitespace().map(OsString::from);
+            let found = arguments(words).map(|words| words.join(std::ffi::OsStr::new(" ")));
+            assert_eq!(found, expected.map(OsString::from), "{line}");
+        }
+    }
+}

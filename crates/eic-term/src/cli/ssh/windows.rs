@@ -1,0 +1,60 @@
+//! Users, files and the shell on Windows, as Win32-OpenSSH has them.
+
+use std::env;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::process::Command;
+
+use eic_term::ssh_config::Local;
+
+pub(super) fn local() -> io::Result<Local> {
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let home = env::home_dir().ok_or_else(|| io::Error::other("no home folder is known"))?;
+    let home = home.to_string_lossy().replace('\\', "/");
+    let folder = format!("{}/ssh", variable("ProgramData").replace('\\', "/"));
+    Ok(Local {
+        user: variable("USERNAME").to_lowercase(),
+        // There is no such number.
+        uid: "0".to_owned(),
+        user_config: format!("{home}/.ssh/config"),
+        home,
+        host_name: variable("COMPUTERNAME"),
+        system_config: format!("{folder}/ssh_config"),
+        system_folder: folder,
+    })
+}
+
+/// Only one's own is known.
+pub(super) fn home_of(_name: &str) -> Option<String> {
+    None
+}
+
+/// Access lists are not read: a file in a home folder is its user's.
+pub(super) fn is_trusted(_path: &str) -> bool {
+    true
+}
+
+pub(super) fn shell(command: &str) -> Command {
+    use std::os::windows::process::CommandExt;
+
+    let shell = env::var_os("ComSpec").unwrap_or_else(|| "cmd.exe".into());
+    let mut run = Command::new(shell);
+    run.raw_arg("/c").raw_arg(command);
+    run
+}
+
+/// Opens a log.
+pub(super) fn append(path: &str) -> io::Result<File> {
+    File::options().append(true).create(true).open(path)
+}
+
+pub(super) fn services() -> Option<String> {
+    let root = env::var("SystemRoot").ok()?;
+    std::fs::read_to_string(format!("{root}/System32/drivers/etc/services")).ok()
+}
+
+/// No interface is listed: `Match localnetwork` does not match.
+pub(super) fn addresses() -> Vec<IpAddr> {
+    Vec::new()
+}
