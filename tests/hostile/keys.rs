@@ -43,6 +43,22 @@ async fn a_key_exchange_that_stalls_ends_in_time() {
     }
 }
 
+/// Nothing of a connection is left when its limit is over, in a program that goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_hangs_up() {
+    for step in [Peer::versions as Step, Peer::hello] {
+        let (hung_up, end) = std::sync::mpsc::channel();
+        let server = Hostile::start(move |peer| {
+            step(peer)?;
+            peer.wait()?;
+            hung_up.send(()).map_err(io::Error::other)
+        });
+        let error = server.limit(SHORT).session().await.unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. }), "{}", words(&error));
+        end.recv_timeout(30 * SHORT).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn weak_algorithms_are_refused() {
     let good = Offer::default();

@@ -1,6 +1,9 @@
 //! A session (RFC 4254): channels, data, requests and ends that nobody asked for.
 
+use std::io;
+
 use eic_term::{Error, ExitStatus, Output};
+use tokio::io::AsyncWriteExt;
 
 use super::packet::{CHANNEL, Packet, channel_request, data, disconnect, number};
 use super::server::{Hostile, SHORT, Step, run, words};
@@ -251,6 +254,39 @@ async fn what_breaks_the_protocol_ends_the_session() {
             "{}",
             words(&error)
         );
+    }
+}
+
+/// A channel that takes packets of this size, in a window of so many bytes.
+fn opened(peer: &mut Peer, window: u32, packet: u32) -> io::Result<()> {
+    peer.login()?;
+    peer.expect(number::CHANNEL_OPEN)?;
+    let confirmation = Packet::new(number::CHANNEL_OPEN_CONFIRMATION);
+    peer.send(&confirmation.u32(CHANNEL).u32(0).u32(window).u32(packet))?;
+    peer.expect(number::CHANNEL_REQUEST)?;
+    peer.send(&Packet::new(number::CHANNEL_SUCCESS).u32(CHANNEL))
+}
+
+#[tokio::test]
+async fn a_channel_that_takes_nothing_ends_or_is_waited_for() {
+    let server = Hostile::start(|peer| opened(peer, 1 << 20, 0));
+    let said = words(&run(&server).await.unwrap_err());
+    assert!(said.contains("Inconsistent"), "{said}");
+    for (window, packet) in [(0, 1 << 15), (0, 1), (u32::MAX, u32::MAX)] {
+        let server = Hostile::start(move |peer| {
+            opened(peer, window, packet)?;
+            peer.exit(7)
+        });
+        let session = server.session().await.unwrap();
+        let mut child = session.command("cat").spawn().await.unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = tokio::spawn(async move { stdin.write_all(&[0; 100_000]).await });
+        assert_eq!(
+            child.wait().await.unwrap().code(),
+            Some(7),
+            "{window} {packet}"
+        );
+        input.abort();
     }
 }
 

@@ -94,10 +94,13 @@ impl Command {
         let _step = peer.timeline.begin(Step::Start);
         let (reader, writer) = self.session.open_channel().await?.split();
         let (child, replies) = Child::new(self.session.clone(), reader, writer, self.pty.is_some());
-        self.send_requests(child.writer())
-            .await
-            .map_err(|_| peer.lost())?;
-        limited(Step::Start, peer.limit, self.await_replies(replies)).await??;
+        let writer = child.writer();
+        let started = async {
+            let sent = self.send_requests(writer).await;
+            sent.map_err(|_| peer.lost())?;
+            self.await_replies(replies).await
+        };
+        limited(Step::Start, peer.limit, started).await??;
         Ok(child)
     }
 

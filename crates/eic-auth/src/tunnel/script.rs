@@ -25,6 +25,7 @@ impl<'a> Script<'a> {
     }
 
     /// What has not been read.
+    #[cfg(test)]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
