@@ -161,7 +161,25 @@ impl Connector {
         user: Option<&OsUser>,
     ) -> Result<Session, Error> {
         let mut push = self.key_push(user, Some(&destination.id))?;
-        self.finish(destination, &mut push, None).await
+        self.finish(destination, &mut push, None, None).await
+    }
+
+    /// Logs in to a known destination over a stream that leads there already, such as one through another host.
+    ///
+    /// # Errors
+    /// As [`connect_to`](Self::connect_to).
+    pub async fn connect_over<S>(
+        &self,
+        destination: &Destination,
+        user: Option<&OsUser>,
+        stream: S,
+    ) -> Result<Session, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut push = self.key_push(user, Some(&destination.id))?;
+        let over: Option<Box<dyn Stream>> = Some(Box::new(stream));
+        self.finish(destination, &mut push, None, over).await
     }
 
     /// Opens the endpoint's tunnel to a port of a known destination.
@@ -204,6 +222,7 @@ impl Connector {
         destination: &Destination,
         push: &mut KeyPush,
         console: Option<ConsoleLookUp>,
+        over: Option<Box<dyn Stream>>,
     ) -> Result<Session, Error> {
         push.start(&destination.id);
         let witnesses = Witnesses {
@@ -212,7 +231,7 @@ impl Connector {
             through_endpoint: matches!(destination.via, Via::Endpoint { .. }),
             console: console.or_else(|| self.ask_console(&destination.id)),
         };
-        let mut connection = beside(push, self.handshake(destination, witnesses)).await?;
+        let mut connection = beside(push, self.handshake(destination, witnesses, over)).await?;
         if !push.is_done() {
             // The push is still under way: the time is free for the first round trip of the login.
             let user = push.user().clone();
@@ -272,8 +291,12 @@ impl Connector {
         &self,
         destination: &Destination,
         witnesses: Witnesses,
+        over: Option<Box<dyn Stream>>,
     ) -> Result<Connection, Error> {
-        let stream = self.open_stream(destination).await?;
+        let stream = match over {
+            Some(stream) => stream,
+            None => self.open_stream(destination).await?,
+        };
         let options = &self.options;
         let lifetime = options.max_tunnel_duration.unwrap_or(MAX_TUNNEL_DURATION);
         let expires = match destination.via {

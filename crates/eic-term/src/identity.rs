@@ -73,6 +73,13 @@ impl Identity {
         public.is_ok_and(|public| public.key_data() == self.public().key_data())
     }
 
+    /// Returns whether both are the same key with the same certificate.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.public().key_data() == other.public().key_data()
+            && self.certificate == other.certificate
+    }
+
     pub(crate) fn held(agent: Agent, key: PublicKey, certificate: Option<Certificate>) -> Self {
         Self {
             key: Key::InAgent(agent, key),

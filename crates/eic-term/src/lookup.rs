@@ -29,7 +29,7 @@ impl Connector {
         let console = id.and_then(|id| self.ask_console(id));
         // A failed look-up says more than a failed push, so it is waited for first.
         let destination = self.find(&target.selector).await?;
-        self.finish(&destination, &mut push, console).await
+        self.finish(&destination, &mut push, console, None).await
     }
 
     /// Finds a target and opens an endpoint's tunnel to one of its ports.

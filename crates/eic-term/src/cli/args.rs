@@ -194,6 +194,14 @@ pub(crate) struct Interactive {
     pub(crate) record_input: bool,
 }
 
+impl Common {
+    /// What holds where nothing is typed: the environment's words.
+    pub(crate) fn untyped() -> Result<Self, clap::Error> {
+        // Anything will do for a target.
+        Ok(Cli::try_parse_from(["eic-term", "any"])?.common)
+    }
+}
+
 impl Interactive {
     /// Whether to ask for a pseudo-terminal, where `usual` says what is done unasked.
     pub(crate) fn wants_pty(&self, usual: bool) -> bool {

@@ -44,6 +44,12 @@ impl Escape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EscapeChar(Option<u8>);
 
+impl From<Option<u8>> for EscapeChar {
+    fn from(byte: Option<u8>) -> Self {
+        Self(byte)
+    }
+}
+
 impl Default for EscapeChar {
     fn default() -> Self {
         Self(Some(b'~'))

@@ -57,12 +57,20 @@ fn ended(outcome: Result<ExitCode, Failure>, ui: &Ui) -> ExitCode {
 
 fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
     let (common, command) = cli.into_command().map_err(Failure::usage)?;
+    block_on(workers(&command), dispatch(&common, command, ui))
+}
+
+/// Runs to an end on so many threads.
+fn block_on(
+    workers: usize,
+    work: impl Future<Output = Result<ExitCode, Failure>>,
+) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers(&command))
+        .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(|source| Failure::new("cannot start", source))?;
-    let outcome = runtime.block_on(dispatch(&common, command, ui));
+    let outcome = runtime.block_on(work);
     // A thread may be blocked reading standard input, which nobody waits for any more.
     runtime.shutdown_background();
     outcome

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eic_auth::{Api, ApiConfig, Target};
-use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel, terminal};
+use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel};
 
 use super::args::Common;
 use super::config::{Config, Defaults};
@@ -66,7 +66,7 @@ impl Settings {
         options.identities = identities::load(&self.identity_files, self.agent, ui).await?;
         let banner = ui.clone();
         options.on_banner(move |text| banner.banner(text));
-        if terminal::can_ask() {
+        if ui.can_ask() {
             let ui = ui.clone();
             options.on_question(move |question| ui.clone().question(question));
         }

@@ -14,6 +14,8 @@ use super::report::Failure;
 pub(crate) struct Ui {
     quiet: bool,
     verbose: bool,
+    /// Whether nobody is to be asked for anything.
+    batch: bool,
     line: Line,
 }
 
@@ -22,7 +24,25 @@ impl Ui {
         Self {
             quiet,
             verbose: verbose > 0,
+            batch: false,
             line: Line::default(),
+        }
+    }
+
+    /// Asks nobody for anything.
+    pub(crate) fn batch(self, batch: bool) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// Whether there is somebody to ask.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.batch && terminal::can_ask()
+    }
+
+    /// Says something that only `-v` wants to know.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.say(text);
         }
     }
 
@@ -87,7 +107,7 @@ impl Ui {
 
     /// Asks a person whether to go on; anything but `yes` is no, and so is that nobody is there to answer.
     pub(crate) async fn confirms(&self, question: &str) -> Result<bool, Failure> {
-        if !terminal::can_ask() {
+        if !self.can_ask() {
             return Ok(false);
         }
         let answer = self.ask(&format!("{question} (yes/no) "), true).await?;
@@ -100,7 +120,7 @@ impl Ui {
         prompt: &str,
         echo: bool,
     ) -> Result<Option<Zeroizing<String>>, Failure> {
-        if !terminal::can_ask() {
+        if !self.can_ask() {
             return Ok(None);
         }
         let _held = self.line.hold();

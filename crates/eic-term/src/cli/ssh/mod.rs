@@ -1,23 +1,30 @@
 //! `ssh`: OpenSSH's command line, as `eic-term ssh …` or under the name `ssh`.
 
 mod glob;
+mod host;
+mod instance;
 mod machine;
+mod open;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod session;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use eic_term::ssh_config::{self, Messages, Refused, Request, Resolution, ResolvedOptions};
+use eic_term::ssh_config::{
+    self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
+};
 use eic_term::visible;
 
 use self::machine::Machine;
+use super::log;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
 
@@ -54,10 +61,57 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
     Ok(ssh_config::resolve(arguments, &machine))
 }
 
+/// Logs in and does what the session is for.
 fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
-    let what = format!("cannot connect to `{}`", options.host_argument);
-    let cause = "connecting by OpenSSH's command line is not there yet";
-    Err(Failure::caused(what, cause).advised("`eic-term TARGET`, or OpenSSH's own ssh"))
+    let verbose = verbosity(options.log_level);
+    let quiet = matches!(
+        options.log_level,
+        LogLevel::Quiet | LogLevel::Fatal | LogLevel::Error
+    );
+    let ui = Ui::new(quiet, verbose).batch(options.batch_mode);
+    log::start(verbose);
+    if options.control_command.is_some() {
+        return Err(no_master(options));
+    }
+    let with_pty = session::wants_pty(options, &ui);
+    super::block_on(if with_pty { 1 } else { 2 }, async {
+        let session = open::open(options, with_pty, &ui).await?;
+        session::run(options, session, with_pty, &ui).await
+    })
+}
+
+fn verbosity(level: LogLevel) -> u8 {
+    match level {
+        LogLevel::Verbose | LogLevel::Debug1 => 1,
+        LogLevel::Debug2 => 2,
+        LogLevel::Debug3 => 3,
+        _ => 0,
+    }
+}
+
+fn no_master(options: &ResolvedOptions) -> Failure {
+    let path = options.control_path.as_deref().unwrap_or("none");
+    Failure::caused(
+        format!("cannot reach the shared connection at {path}"),
+        "connections are not shared",
+    )
+}
+
+/// Whether what is old and weak was named.
+fn wants_old_algorithms(options: &ResolvedOptions) -> bool {
+    let lists = [
+        &options.kex_algorithms,
+        &options.ciphers,
+        &options.macs,
+        &options.host_key_algorithms,
+    ];
+    let is_old = |name: &String| {
+        name.ends_with("-sha1")
+            || name.ends_with("-cbc")
+            || name.starts_with("hmac-sha1")
+            || name == "ssh-rsa"
+    };
+    lists.into_iter().flatten().any(is_old)
 }
 
 /// Programs that ask `ssh -V` look for `OpenSSH_` and a version, at the start of the line; the rest says who this is.

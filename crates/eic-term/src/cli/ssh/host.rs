@@ -1,0 +1,303 @@
+//! The login to a host that is no instance.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eic_term::ssh_config::{AddressFamily, IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
+use eic_term::{
+    Agent, Credentials, Error, HostKeyError, KnownHosts, LoginMethod, Proof, Session,
+    SessionBuilder, TrustLevel,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+
+use super::platform;
+use crate::cli::identities;
+use crate::cli::interactive;
+use crate::cli::report::Failure;
+use crate::cli::ui::Ui;
+
+/// How long each step may take where nothing is said.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Any byte stream.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+pub(super) fn limit(options: &ResolvedOptions) -> Duration {
+    let seconds = options.connect_timeout.filter(|seconds| *seconds > 0);
+    seconds.map_or(LIMIT, |seconds| Duration::from_secs(seconds.into()))
+}
+
+/// Logs in over a stream.
+pub(super) async fn log_in(
+    options: &ResolvedOptions,
+    stream: Box<dyn Stream>,
+    known: &KnownHosts,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<Session, Error> {
+    let banner = ui.clone();
+    let mut builder = SessionBuilder::new(name(options), known.clone())
+        .limit(limit(options))
+        .legacy(super::wants_old_algorithms(options))
+        .on_banner(move |text| banner.banner(text));
+    if options.server_alive_interval > 0 {
+        let interval = Duration::from_secs(options.server_alive_interval.into());
+        builder = builder.keepalive(Some(interval));
+    }
+    if with_pty {
+        builder = builder.window(interactive::WINDOW);
+    }
+    let connection = builder.handshake(stream).await?;
+    connection
+        .login(&options.user, credentials(options, ui).await)
+        .await
+}
+
+fn name(options: &ResolvedOptions) -> String {
+    options.host_name.clone()
+}
+
+/// What is known of the host, and what happens to a key that is not.
+pub(super) fn known_hosts(options: &ResolvedOptions, ui: &Ui) -> KnownHosts {
+    let (name, port) = match &options.host_key_alias {
+        Some(alias) => (alias.as_str(), 22),
+        None => (options.host_name.as_str(), options.port),
+    };
+    let mut known = KnownHosts::new(&name.to_lowercase(), port)
+        .level(level(options))
+        .hash(options.hash_known_hosts);
+    let none = |path: &&String| *path != "none";
+    for path in options.user_known_hosts_files.iter().filter(none) {
+        known = known.file(path);
+    }
+    for path in options.global_known_hosts_files.iter().filter(none) {
+        known = known.read_only(path);
+    }
+    let ui = ui.clone();
+    known.on_proof(move |name, key, proof, error| match (proof, error) {
+        (Proof::FirstUse, None) => ui.notice(&format!(
+            "Warning: Permanently added '{name}' ({key}) to the list of known hosts."
+        )),
+        (Proof::FirstUse, Some(error)) => ui.notice(&format!(
+            "Failed to add the host to the list of known hosts: {error}"
+        )),
+        _ => ui.detail(&format!("host key of {name}: {key} ({proof})")),
+    })
+}
+
+pub(super) fn level(options: &ResolvedOptions) -> TrustLevel {
+    match options.strict_host_key_checking {
+        StrictHostKeyChecking::Yes => TrustLevel::Strict,
+        StrictHostKeyChecking::Ask => TrustLevel::Aws,
+        StrictHostKeyChecking::AcceptNew => TrustLevel::AcceptNew,
+        StrictHostKeyChecking::Off => TrustLevel::Off,
+    }
+}
+
+/// Where nothing speaks for a host's key a person may; the key is added then.
+pub(super) async fn is_confirmed(
+    doubt: &HostKeyError,
+    options: &ResolvedOptions,
+    known: &KnownHosts,
+    ui: &Ui,
+) -> Result<bool, Failure> {
+    let HostKeyError::Unverified {
+        name, presented, ..
+    } = doubt
+    else {
+        return Ok(false);
+    };
+    let question = format!(
+        "The authenticity of host '{name}' can't be established.\n{presented}\nAre you sure you want to continue connecting?"
+    );
+    let asks = options.strict_host_key_checking == StrictHostKeyChecking::Ask;
+    let confirmed = asks && ui.confirms(&question).await?;
+    if confirmed {
+        known.add(presented).map_err(Error::from)?;
+    }
+    Ok(confirmed)
+}
+
+async fn credentials(options: &ResolvedOptions, ui: &Ui) -> Credentials {
+    let mut credentials = Credentials::default().methods(methods(options));
+    let agents = agents(options);
+    let keys = identities::usual(
+        &options.identity_files,
+        options.identity_files_are_named,
+        options.identities_only,
+        &agents,
+        ui,
+    );
+    for identity in keys.await {
+        credentials = credentials.identity(identity);
+    }
+    if !ui.can_ask() {
+        return credentials;
+    }
+    let ui = ui.clone();
+    credentials.on_question(move |question| ui.clone().question(question))
+}
+
+/// The agents to ask, the first that answers.
+pub(super) fn agents(options: &ResolvedOptions) -> Vec<Agent> {
+    match &options.identity_agent {
+        IdentityAgent::Environment => identities::agents(),
+        IdentityAgent::None => Vec::new(),
+        IdentityAgent::Socket(path) => agent_at(path).into_iter().collect(),
+    }
+}
+
+/// The agent at a path, or where a variable says: `$NAME`.
+pub(super) fn agent_at(path: &str) -> Option<Agent> {
+    let path = match path.strip_prefix('$') {
+        Some(name) => PathBuf::from(std::env::var_os(name)?),
+        None => PathBuf::from(path),
+    };
+    Some(Agent::at(path))
+}
+
+/// The methods that are allowed, most wanted first.
+fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
+    let all = [
+        (
+            "publickey",
+            LoginMethod::PublicKey,
+            options.pubkey_authentication,
+        ),
+        (
+            "keyboard-interactive",
+            LoginMethod::KeyboardInteractive,
+            options.kbd_interactive_authentication,
+        ),
+        (
+            "password",
+            LoginMethod::Password,
+            options.password_authentication,
+        ),
+    ];
+    let allowed = all.iter().filter(|(_, _, allowed)| *allowed);
+    let wanted = &options.preferred_authentications;
+    if wanted.is_empty() {
+        return allowed.map(|(_, method, _)| *method).collect();
+    }
+    let named = |name: &String| allowed.clone().find(|(one, ..)| one == name);
+    wanted
+        .iter()
+        .filter_map(named)
+        .map(|(_, method, _)| *method)
+        .collect()
+}
+
+/// Connects by TCP, to the first address that answers.
+pub(super) async fn connect(options: &ResolvedOptions) -> Result<TcpStream, Failure> {
+    let (host, port) = (options.host_name.as_str(), options.port);
+    let what = format!("cannot connect to {host} port {port}");
+    let found = lookup_host((host, port)).await;
+    let found = found.map_err(|source| Failure::new(format!("cannot resolve `{host}`"), source))?;
+    let wanted = |address: &SocketAddr| match options.address_family {
+        AddressFamily::Any => true,
+        AddressFamily::Inet => address.is_ipv4(),
+        AddressFamily::Inet6 => address.is_ipv6(),
+    };
+    let addresses: Vec<_> = found.filter(wanted).collect();
+    let mut failure = Failure::caused(&what, "it has no address of the wanted kind");
+    for attempt in 0..options.connection_attempts.max(1) {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        for address in &addresses {
+            let connect = connect_to(*address, options.bind_address.as_deref());
+            match tokio::time::timeout(limit(options), connect).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(source)) => failure = Failure::new(&what, source),
+                Err(_) => failure = Failure::caused(&what, "it did not answer in time"),
+            }
+        }
+    }
+    Err(failure)
+}
+
+async fn connect_to(address: SocketAddr, from: Option<&str>) -> std::io::Result<TcpStream> {
+    let stream = match from.map(str::parse) {
+        Some(Ok(ip)) => {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            socket.bind(SocketAddr::new(ip, 0))?;
+            socket.connect(address).await?
+        }
+        _ => TcpStream::connect(address).await?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Starts a `ProxyCommand`, which ends with the stream.
+pub(super) fn proxy(command: &str) -> Result<Box<dyn Stream>, Failure> {
+    use std::process::Stdio;
+    let failed = |source| Failure::new("cannot start the ProxyCommand", source);
+    let mut run = tokio::process::Command::from(platform::shell(&format!("exec {command}")));
+    run.stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = run.spawn().map_err(failed)?;
+    let (Some(from), Some(to)) = (child.stdout.take(), child.stdin.take()) else {
+        return Err(Failure::caused(
+            "cannot start the ProxyCommand",
+            "it has no streams",
+        ));
+    };
+    Ok(Box::new(Proxy {
+        stream: tokio::io::join(from, to),
+        _child: child,
+    }))
+}
+
+/// A program's streams, and the program.
+struct Proxy<S> {
+    stream: S,
+    _child: tokio::process::Child,
+}
+
+mod stream {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::Proxy;
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Proxy<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_read(cx, buffer)
+        }
+    }
+
+    impl<S: AsyncWrite + Unpin> AsyncWrite for Proxy<S> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(cx)
+        }
+    }
+}

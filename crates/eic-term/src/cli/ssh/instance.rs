@@ -1,0 +1,238 @@
+//! Whether a name means an instance, and the login to one.
+
+use std::net::IpAddr;
+
+use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
+use eic_term::ssh_config::ResolvedOptions;
+use eic_term::{Connector, Destination, Error, HostKeyError, PinFile, Session, TrustLevel, Via};
+
+use super::host::{self, Stream};
+use crate::cli::args::Common;
+use crate::cli::folders;
+use crate::cli::interactive;
+use crate::cli::report::Failure;
+use crate::cli::settings::Settings;
+use crate::cli::ui::Ui;
+
+/// An instance, and how to get there.
+pub(super) struct Instance {
+    connector: Connector,
+    pub(super) destination: Destination,
+    user: Option<OsUser>,
+    level: TrustLevel,
+}
+
+/// What a name may mean.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    /// An instance and nothing else.
+    Instance(Selector),
+    /// An instance, if there is one; else a host.
+    Perhaps(Selector),
+    Host,
+}
+
+/// Endings of the names that EC2 gives to instances.
+const EC2_DOMAINS: [&str; 4] = [
+    ".compute.internal",
+    ".ec2.internal",
+    ".compute.amazonaws.com",
+    ".compute-1.amazonaws.com",
+];
+
+fn meaning(name: &str) -> Meaning {
+    let Ok(selector) = name.parse::<Selector>() else {
+        return Meaning::Host;
+    };
+    let lower = name.to_ascii_lowercase();
+    match &selector {
+        Selector::Id(_) | Selector::Tag { .. } => Meaning::Instance(selector),
+        _ if lower == "localhost" => Meaning::Host,
+        _ => match name.parse::<IpAddr>() {
+            Ok(address) if address.is_loopback() => Meaning::Host,
+            Ok(_) => Meaning::Perhaps(selector),
+            Err(_) if !name.contains('.') => Meaning::Perhaps(selector),
+            Err(_) if EC2_DOMAINS.iter().any(|end| lower.ends_with(end)) => {
+                Meaning::Perhaps(selector)
+            }
+            Err(_) => Meaning::Host,
+        },
+    }
+}
+
+/// Finds the instance that is meant; `None` for a host that is none. `hop` says that another host leads there.
+pub(super) async fn find(
+    options: &ResolvedOptions,
+    hop: bool,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<Option<Instance>, Failure> {
+    let (selector, certain) = match meaning(&options.host_name) {
+        Meaning::Host => return Ok(None),
+        _ if options.proxy_command.is_some() => return Ok(None),
+        Meaning::Instance(selector) => (selector, true),
+        Meaning::Perhaps(selector) => (selector, false),
+    };
+    let found = look_up(options, &selector, hop, with_pty, ui).await;
+    match found {
+        Err(failure) if !certain && !failure.is_ambiguous => {
+            ui.detail(&format!("no instance: {}", failure.failure));
+            Ok(None)
+        }
+        Err(failure) => Err(failure.failure),
+        Ok(instance) => Ok(Some(instance)),
+    }
+}
+
+/// Why there is no instance.
+struct NotFound {
+    failure: Failure,
+    /// Whether there is more than one, or one that cannot be reached.
+    is_ambiguous: bool,
+}
+
+impl From<Failure> for NotFound {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            is_ambiguous: false,
+        }
+    }
+}
+
+impl From<Error> for NotFound {
+    fn from(error: Error) -> Self {
+        let is_ambiguous = match &error {
+            Error::Aws(aws) => matches!(aws, Aws::Ambiguous { .. }),
+            _ => true,
+        };
+        Self {
+            failure: error.into(),
+            is_ambiguous,
+        }
+    }
+}
+
+async fn look_up(
+    options: &ResolvedOptions,
+    selector: &Selector,
+    hop: bool,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<Instance, NotFound> {
+    let common = common(options, hop)?;
+    let target = eic_auth::Target {
+        user: None,
+        selector: selector.clone(),
+    };
+    let mut settings = Settings::load(&common, Some(&target))?;
+    settings.options.window = with_pty.then_some(interactive::WINDOW);
+    let connector = settings.connector(ui).await?;
+    let mut destination = connector.find(selector).await?;
+    if hop {
+        destination.via = Via::Direct;
+    }
+    Ok(Instance {
+        connector,
+        destination,
+        user: common.login_name,
+        level: host::level(options),
+    })
+}
+
+/// OpenSSH's options in our words.
+fn common(options: &ResolvedOptions, hop: bool) -> Result<Common, Failure> {
+    let seconds = |seconds: u32| u16::try_from(seconds).unwrap_or(u16::MAX);
+    let user = match options.user_is_named {
+        true => Some(options.user.parse::<OsUser>()),
+        false => None,
+    };
+    let user = user.transpose();
+    let untyped = Common::untyped();
+    let untyped = untyped.map_err(|source| Failure::new("cannot read the environment", source))?;
+    Ok(Common {
+        login_name: user.map_err(|source| Failure::new("cannot log in", source))?,
+        ssh_port: Some(options.port).filter(|port| *port != 22),
+        identity: named_files(options),
+        host_key: Some(host::level(options)),
+        legacy: super::wants_old_algorithms(options),
+        connect_timeout: options.connect_timeout.filter(|one| *one > 0).map(seconds),
+        keepalive: Some(options.server_alive_interval)
+            .filter(|interval| *interval > 0)
+            .map(seconds),
+        // From another host it is the instance's own address that leads there.
+        connection_type: hop.then_some(eic_term::ConnectionType::Direct),
+        ..untyped
+    })
+}
+
+/// The key files that were named: nothing is pushed then.
+fn named_files(options: &ResolvedOptions) -> Vec<std::path::PathBuf> {
+    if !options.identity_files_are_named {
+        return Vec::new();
+    }
+    let files = options.identity_files.iter().map(std::path::PathBuf::from);
+    files.filter(|file| file.exists()).collect()
+}
+
+impl Instance {
+    /// Logs in, over a stream where there is one already.
+    pub(super) async fn log_in(&self, over: Option<Box<dyn Stream>>) -> Result<Session, Error> {
+        let (to, user) = (&self.destination, self.user.as_ref());
+        match over {
+            Some(stream) => self.connector.connect_over(to, user, stream).await,
+            None => self.connector.connect_to(to, user).await,
+        }
+    }
+
+    /// Where nothing speaks for the host's key a person may; the key is pinned then.
+    pub(super) async fn is_confirmed(
+        &self,
+        doubt: &HostKeyError,
+        ui: &Ui,
+    ) -> Result<bool, Failure> {
+        let HostKeyError::Unverified {
+            name, presented, ..
+        } = doubt
+        else {
+            return Ok(false);
+        };
+        let question = format!("{doubt}\nLog in all the same, and remember the key?");
+        let confirmed = self.level == TrustLevel::Aws && ui.confirms(&question).await?;
+        if confirmed {
+            let pins = PinFile::new(folders::pins()?);
+            pins.pin(name, presented, "confirmed")
+                .map_err(Error::from)?;
+        }
+        Ok(confirmed)
+    }
+
+    /// The instance's id.
+    pub(super) fn id(&self) -> &InstanceId {
+        &self.destination.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_mean() {
+        for (name, expected) in [
+            ("i-0123456789abcdef0", "Instance"),
+            ("tag:Role=web", "Instance"),
+            ("web-1", "Perhaps"),
+            ("10.0.1.20", "Perhaps"),
+            ("ip-10-0-1-20.ec2.internal", "Perhaps"),
+            ("ec2-192-0-2-7.eu-west-1.compute.amazonaws.com", "Perhaps"),
+            ("localhost", "Host"),
+            ("127.0.0.1", "Host"),
+            ("::1", "Host"),
+            ("github.com", "Host"),
+        ] {
+            let meaning = format!("{:?}", meaning(name));
+            assert!(meaning.starts_with(expected), "{name}: {meaning}");
+        }
+    }
+}

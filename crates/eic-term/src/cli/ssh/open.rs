@@ -1,0 +1,161 @@
+//! From settings to a session: to an instance or another host, directly or by way of others.
+
+use std::pin::Pin;
+
+use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
+use eic_term::{Address, Error, Session};
+
+use super::host::{self, Stream};
+use super::instance::{self, Instance};
+use super::machine::Machine;
+use crate::cli::report::Failure;
+use crate::cli::ui::Ui;
+
+/// How many hosts may be on the way; more are a circle.
+const MOST_HOPS: usize = 16;
+
+/// Logs in.
+pub(super) async fn open(
+    options: &ResolvedOptions,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<Session, Failure> {
+    open_behind(options, with_pty, 0, ui).await
+}
+
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session, Failure>> + Send + 'a>>;
+
+fn open_behind<'a>(
+    options: &'a ResolvedOptions,
+    with_pty: bool,
+    hops: usize,
+    ui: &'a Ui,
+) -> Opening<'a> {
+    Box::pin(async move {
+        if hops > MOST_HOPS {
+            let what = format!("cannot connect to {}", options.host_name);
+            return Err(Failure::caused(what, "too many hosts are on the way"));
+        }
+        let behind = !options.proxy_jump.is_empty();
+        let instance = instance::find(options, behind, with_pty, ui).await?;
+        let session = match &instance {
+            Some(instance) => to_instance(instance, options, hops, ui).await?,
+            None => to_host(options, with_pty, hops, ui).await?,
+        };
+        session
+            .algorithms()
+            .iter()
+            .for_each(|agreed| ui.agreed(agreed));
+        Ok(session)
+    })
+}
+
+async fn to_instance(
+    instance: &Instance,
+    options: &ResolvedOptions,
+    hops: usize,
+    ui: &Ui,
+) -> Result<Session, Failure> {
+    ui.detail(&format!(
+        "{} is the instance {}",
+        options.host_name,
+        instance.id()
+    ));
+    let address = instance.destination.address.to_string();
+    let over = through(options, &address, hops, ui).await?;
+    match instance.log_in(over).await {
+        Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, ui).await? {
+            true => {
+                let over = through(options, &address, hops, ui).await?;
+                Ok(instance.log_in(over).await?)
+            }
+            false => Err(Error::HostKey(doubt).into()),
+        },
+        done => Ok(done?),
+    }
+}
+
+async fn to_host(
+    options: &ResolvedOptions,
+    with_pty: bool,
+    hops: usize,
+    ui: &Ui,
+) -> Result<Session, Failure> {
+    let known = host::known_hosts(options, ui);
+    let stream = stream(options, hops, ui).await?;
+    match host::log_in(options, stream, &known, with_pty, ui).await {
+        Err(Error::HostKey(doubt)) => {
+            match host::is_confirmed(&doubt, options, &known, ui).await? {
+                true => {
+                    let stream = self::stream(options, hops, ui).await?;
+                    Ok(host::log_in(options, stream, &known, with_pty, ui).await?)
+                }
+                false => Err(Error::HostKey(doubt).into()),
+            }
+        }
+        done => Ok(done?),
+    }
+}
+
+async fn stream(
+    options: &ResolvedOptions,
+    hops: usize,
+    ui: &Ui,
+) -> Result<Box<dyn Stream>, Failure> {
+    if let Some(stream) = through(options, &options.host_name, hops, ui).await? {
+        return Ok(stream);
+    }
+    match &options.proxy_command {
+        Some(command) => host::proxy(command),
+        None => Ok(Box::new(host::connect(options).await?)),
+    }
+}
+
+/// A stream by way of other hosts; `None` where none is on the way.
+async fn through(
+    options: &ResolvedOptions,
+    to: &str,
+    hops: usize,
+    ui: &Ui,
+) -> Result<Option<Box<dyn Stream>>, Failure> {
+    let Some((last, before)) = options.proxy_jump.split_last() else {
+        return Ok(None);
+    };
+    let next = hop_options(last, before, options)?;
+    let session = open_behind(&next, false, hops + 1, ui).await?;
+    let stream = session.connect(&Address::tcp(to, options.port)).await?;
+    Ok(Some(Box::new(stream)))
+}
+
+/// The settings of a host on the way, as ssh(1) reads them anew for each.
+fn hop_options(
+    hop: &Hop,
+    before: &[Hop],
+    options: &ResolvedOptions,
+) -> Result<ResolvedOptions, Failure> {
+    let mut arguments: Vec<String> = Vec::new();
+    if let Some(file) = &options.config_file {
+        arguments.extend(["-F".to_owned(), file.clone()]);
+    }
+    if let Some(user) = &hop.user {
+        arguments.extend(["-l".to_owned(), user.clone()]);
+    }
+    if let Some(port) = hop.port {
+        arguments.extend(["-p".to_owned(), port.to_string()]);
+    }
+    if !before.is_empty() {
+        let names: Vec<_> = before.iter().map(ToString::to_string).collect();
+        arguments.extend(["-J".to_owned(), names.join(",")]);
+    }
+    arguments.extend(["--".to_owned(), hop.host.clone()]);
+    let arguments: Vec<_> = arguments.into_iter().map(Into::into).collect();
+    let resolved = ssh_config::resolve(&arguments, &Machine::this()?);
+    let what = || format!("cannot connect to the host {} on the way", hop.host);
+    match resolved
+        .map_err(|refused| Failure::new(what(), refused))?
+        .request
+    {
+        Request::Connect(options) => Ok(*options),
+        _ => Err(Failure::caused(what(), "it is no host")),
+    }
+}
