@@ -12,8 +12,8 @@ use crate::{Forwarder, connect, converse, echo_server, exchange, serve, until};
 const MIB: usize = 1 << 20;
 /// More than any window and any socket's buffer.
 const FLOOD: usize = 96 * MIB;
-/// How soon an echo comes while another connection is stuck.
-const SOON: Duration = Duration::from_millis(1000);
+/// How soon an echo comes while another connection is stuck, on a busy machine too; one that is held up never comes.
+const SOON: Duration = Duration::from_secs(3);
 
 #[test]
 fn a_hundred_connections_at_once() {
