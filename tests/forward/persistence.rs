@@ -86,6 +86,24 @@ fn the_next_tunnel_is_there_before_the_old_one_ends() {
 }
 
 #[test]
+fn while_there_is_no_way_it_tries_again_and_again_and_can_be_stopped() {
+    let Some(sandbox) = Sandbox::with_sshd() else {
+        return;
+    };
+    let mut forwarder = Forwarder::start(&sandbox, &["web-1", "-D", "0"]);
+    let port = forwarder.port();
+    drop(sandbox);
+    forwarder.expect("connecting again");
+    for wait in ["in 1 s", "in 2 s"] {
+        forwarder.expect(&format!("the next attempt follows {wait}"));
+    }
+    // Who comes meanwhile is not sent away.
+    connect(port);
+    forwarder.signal("-INT");
+    assert_eq!(forwarder.exit_code(), Some(130));
+}
+
+#[test]
 fn what_fails_at_the_start_is_an_error_at_once() {
     let sandbox = Sandbox::with_fault("ignored-key");
     let outcome = run(&mut sandbox.eic_term(["forward", "web-1", "-D", "0"]));

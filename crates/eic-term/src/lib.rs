@@ -22,6 +22,11 @@
 //! [`SessionBuilder`] takes anything that is [`AsyncRead`](tokio::io::AsyncRead) and
 //! [`AsyncWrite`](tokio::io::AsyncWrite); no AWS is involved.
 //!
+//! # How do I forward a port?
+//!
+//! [`Session::forward_local`], [`Session::forward_remote`] and [`Session::forward_dynamic`] return guards; those of
+//! [`Persistent`] outlive the session.
+//!
 //! # Which features are there?
 //!
 //! - `ec2`: finds instances and endpoints by name, tag, address or id, with `aws-sdk-ec2`.

@@ -23,7 +23,7 @@ const MOST_NUDGES: u8 = 5;
 
 /// A logged-in SSH session; clones share one connection.
 ///
-/// When the last clone and the last [`Child`](crate::Child) are gone the connection is severed
+/// When the last clone, the last [`Child`](crate::Child) and the last forward are gone the connection is severed
 /// silently; [`close`](Self::close) says goodbye and reports.
 #[derive(Clone)]
 pub struct Session {

@@ -8,7 +8,7 @@ use eic_auth::{OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
-use super::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use super::forward_args::{Forward, Forwardings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,8 @@ Examples:
 A TARGET is [USER@] and one of: an instance id, a Name tag (* and ? are wildcards), tag:KEY=VALUE,
 an IP address, a DNS name.
 
-Exit status: the remote command's; 255 for a failure of our own; 2 for wrong usage.";
+Exit status: the remote command's; 255 for a failure of our own; 2 for wrong usage; 128 and the signal's
+number where one ended it, 130 after Ctrl-C in `forward`.";
 
 /// Log in to EC2 instances, with EC2 Instance Connect built in
 #[derive(Debug, Parser)]
@@ -228,48 +229,6 @@ impl Interactive {
     }
 }
 
-/// Forwarded ports and sockets.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Forwards")]
-pub(crate) struct Forwardings {
-    /// Local port whose connections come out at the host's side: [ADDR:]PORT:HOST:PORT; a socket's path may stand for
-    /// either side, port 0 lets the system choose; may be repeated
-    #[arg(short = 'L', value_name = "SPEC")]
-    pub(crate) local: Vec<LocalSpec>,
-
-    /// Port on the host whose connections come out here, as with -L
-    #[arg(short = 'R', value_name = "SPEC")]
-    pub(crate) remote: Vec<RemoteSpec>,
-
-    /// Local SOCKS proxy (4, 4a, 5) whose connections come out at the host's side: [ADDR:]PORT
-    #[arg(short = 'D', value_name = "SPEC")]
-    pub(crate) dynamic: Vec<DynamicSpec>,
-
-    /// Start nothing where a forward cannot be set up; `forward` never does
-    #[arg(long)]
-    pub(crate) exit_on_forward_failure: bool,
-
-    /// Replace a local socket that is there already
-    #[arg(long)]
-    pub(crate) replace_sockets: bool,
-}
-
-impl Forwardings {
-    fn is_set(&self) -> bool {
-        !(self.local.is_empty() && self.remote.is_empty() && self.dynamic.is_empty())
-    }
-
-    /// Adds what stood before the command's name.
-    fn or(mut self, before: Self) -> Self {
-        self.local.splice(..0, before.local);
-        self.remote.splice(..0, before.remote);
-        self.dynamic.splice(..0, before.dynamic);
-        self.exit_on_forward_failure |= before.exit_on_forward_failure;
-        self.replace_sockets |= before.replace_sockets;
-        self
-    }
-}
-
 impl Cli {
     /// The command, the default one included, with the options that stood before its name.
     ///
@@ -346,15 +305,6 @@ pub(crate) struct Exec {
     /// The command: its words are joined by spaces and given to the remote user's shell
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Forward {
-    #[command(flatten)]
-    pub(crate) forwardings: Forwardings,
-
-    /// The instance to forward to and from
-    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 use eic_term::terminal::Terminations;
 use eic_term::{Error, Persistent, PersistentEvent};
 
-use super::args::{Common, Forward as Args, Misuse};
+use super::args::{Common, Misuse};
 use super::connect;
+use super::forward_args::Forward as Args;
 use super::forwards::{Forward, Through, Wanted};
 use super::report::Failure;
 use super::ui::Ui;

@@ -6,7 +6,7 @@ use eic_term::{
     Address, Bind, DynamicForward, Error, LocalForward, Persistent, RemoteForward, Session,
 };
 
-use super::args::Forwardings;
+use super::forward_args::Forwardings;
 use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;

@@ -9,6 +9,7 @@ mod exec;
 mod expiry;
 mod folders;
 mod forward;
+mod forward_args;
 mod forward_spec;
 mod forwards;
 mod identities;

@@ -1,7 +1,7 @@
 //! Flow control between channels: one that nobody reads must not hold up the others.
 //!
 //! russh gives a channel's window back when data arrives, not when it is taken, and then waits for the channel's
-//! reader with the whole connection (<https://github.com/warp-tech/russh/issues/770>). So every reader here always
+//! reader with the whole connection (<https://github.com/Eugeny/russh/issues/770>). So every reader here always
 //! takes what comes. A channel that is alone is held up as ssh(1) would; with others beside it, what its reader
 //! does not take waits in memory at first and then on the disk, encrypted.
 

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A local SOCKS proxy, versions 4, 4a and 5, whose connections come out at the host's side (`ssh -D`). Names are
 /// resolved there.
 ///
-/// Dropping it closes the port and its connections.
+/// It holds its session's connection open. Dropping it closes the port and its connections.
 pub struct DynamicForward {
     local: Address,
     traffic: Arc<Traffic>,

@@ -28,10 +28,11 @@ impl Halves {
         }
     }
 
-    fn tcp(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+    fn tcp(stream: TcpStream) -> Self {
+        // It fails only on a connection that is reset already, whose reader says so.
+        stream.set_nodelay(true).ok();
         let (reader, writer) = stream.into_split();
-        Ok(Self::new(reader, writer))
+        Self::new(reader, writer)
     }
 }
 
@@ -107,7 +108,7 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
                 Ok(Accepted {
-                    local: Halves::tcp(stream)?,
+                    local: Halves::tcp(stream),
                     from: Some(from),
                 })
             }
@@ -124,7 +125,7 @@ pub(crate) async fn connect(to: &Address) -> io::Result<Halves> {
     match to {
         Address::Tcp { host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            Halves::tcp(stream)
+            Ok(Halves::tcp(stream))
         }
         Address::Unix(path) => socket::connect(path).await,
     }

@@ -16,7 +16,7 @@ use crate::session::Session;
 
 /// A local port or socket whose connections come out at the host's side (`ssh -L`).
 ///
-/// Dropping it closes the port, removes the socket's file, and closes its connections.
+/// It holds its session's connection open. Dropping it closes the port, removes the socket's file, and closes its connections.
 pub struct LocalForward {
     local: Address,
     to: Address,

@@ -1,6 +1,6 @@
 //! Ports and Unix sockets forwarded through a session (RFC 4254 §7, OpenSSH's PROTOCOL §2.4).
 //!
-//! Every forward is a guard: what listens does so until it is dropped. [`Persistent`] gives them a next session when
+//! A connection of which nobody reads one end does not hold up the others: see `flow`. Every forward is a guard: what listens does so until it is dropped. [`Persistent`] gives them a next session when
 //! one ends.
 
 mod address;

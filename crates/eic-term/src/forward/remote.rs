@@ -24,7 +24,7 @@ const MOST_WAITING: usize = 128;
 
 /// A port or socket on the host whose connections come out here (`ssh -R`).
 ///
-/// Dropping it asks the host to listen no longer, and closes its connections; [`cancel`](Self::cancel) waits for the
+/// It holds its session's connection open. Dropping it asks the host to listen no longer, and closes its connections; [`cancel`](Self::cancel) waits for the
 /// answer.
 pub struct RemoteForward {
     asked: Arc<Asked>,

@@ -35,8 +35,7 @@ impl UnixListener {
         if replace {
             std::fs::rename(&made, path)?;
         } else {
-            // Unlike a renaming, a link replaces nothing.
-            std::fs::hard_link(&made, path)?;
+            move_to_nothing(&made, path)?;
         }
         let path = path.to_owned();
         Ok((Self(listener), SocketFile { path, inode }))
@@ -44,6 +43,16 @@ impl UnixListener {
 
     pub(crate) async fn accept(&self) -> io::Result<Halves> {
         Ok(halves(self.0.accept().await?.0))
+    }
+}
+
+/// Unlike a renaming, a link replaces nothing; a file system without links has only the former.
+fn move_to_nothing(made: &Path, path: &Path) -> io::Result<()> {
+    match std::fs::hard_link(made, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if path.symlink_metadata().is_ok() => Err(error),
+        Err(_) => std::fs::rename(made, path),
+        Ok(()) => Ok(()),
     }
 }
 

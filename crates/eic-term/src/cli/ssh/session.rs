@@ -12,7 +12,8 @@ use tokio::io::{AsyncWriteExt, copy, split};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::host;
-use crate::cli::args::{Forwardings, Interactive};
+use crate::cli::args::Interactive;
+use crate::cli::forward_args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
