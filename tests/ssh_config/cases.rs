@@ -97,6 +97,7 @@ pub(crate) const CONFIGURATIONS: &[(&str, &[&str])] = &[
         &["web"],
     ),
     ("ProxyJump a;b\nUser c;d\n", &["web"]),
+    ("ProxyJump a%b\n", &["web"]),
     ("ProxyJump [::1]:22 # comment\n", &["web"]),
     (
         "Host web\n ProxyJump none\nHost *\n ProxyJump jump\n",

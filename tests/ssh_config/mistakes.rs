@@ -107,6 +107,7 @@ pub(crate) const LINES: &[&str] = &[
     "Match host \"\"",
     "Match nonsense x",
     "Match nonsense",
+    "Match \"test a = b\" x",
     "Match all host web",
     "Match host a user b all",
     "Match host web\nMatch all x",

@@ -80,9 +80,13 @@ fn one(
         }
         _ => {}
     }
+    let takes_argument = |name: &str| {
+        let mut names = WITH_ARGUMENT.iter();
+        names.any(|one| one.eq_ignore_ascii_case(name))
+    };
     let (name, pattern) = match criterion.split_once('=') {
-        Some((name, pattern)) => (name, Some(pattern.to_owned())),
-        None => (criterion, arguments.next()),
+        Some((name, pattern)) if takes_argument(name) => (name, Some(pattern.to_owned())),
+        _ => (criterion, arguments.next()),
     };
     let lower = name.to_ascii_lowercase();
     let may_be_empty = matches!(lower.as_str(), "tagged" | "command");
@@ -90,7 +94,7 @@ fn one(
     let Some(pattern) = pattern else {
         return Ok(Found::Wrong(format!("Missing Match criteria for {name}")));
     };
-    if !WITH_ARGUMENT.contains(&lower.as_str()) {
+    if !takes_argument(name) {
         return Ok(Found::Wrong(format!("Unsupported Match attribute {name}")));
     }
     compare(reader, &lower, &pattern, still_holds, place)

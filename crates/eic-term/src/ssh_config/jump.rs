@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::address::{destination, is_safe_host, is_safe_user, looks_numeric};
+use super::address::{destination, is_safe_host, is_safe_user};
 use super::system::System;
 
 /// A host on the way.
@@ -61,12 +61,20 @@ impl Hop {
     }
 }
 
+/// Such names stand in brackets.
+fn looks_like_address(host: &str) -> bool {
+    let numeric = host
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    numeric || host.contains(':')
+}
+
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;
         }
-        match looks_numeric(&self.host) && !self.host.contains('%') || self.host.contains(':') {
+        match looks_like_address(&self.host) {
             true => write!(f, "[{}]", self.host)?,
             false => write!(f, "{}", self.host)?,
         }
