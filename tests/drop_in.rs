@@ -269,21 +269,19 @@ fn one_connection_and_forwards() {
         let mut command = place.command(&place.ssh, &["-W", &to, &target]);
         let outcome = run_with_input(&mut command, &bytes);
         assert!(outcome.stdout == bytes, "{}", outcome.stderr);
-        let forward = format!("0:localhost:{port}");
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let forward = format!("{}:localhost:{port}", free.port());
         let mut command = place.command(&place.ssh, &["-L", &forward, &target, "echo ready; cat"]);
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = pipes.spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut ready)
             .unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let local = line
-            .split_whitespace()
-            .find(|word| word.starts_with("127.0.0.1:"));
-        let mut stream = TcpStream::connect(local.unwrap_or_else(|| panic!("{line}"))).unwrap();
+        let mut stream = TcpStream::connect(free).unwrap();
         stream.write_all(b"hello").unwrap();
         let mut answer = [0; 5];
         stream.read_exact(&mut answer).unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The most text before the login, in bytes; a long legal notice has 4 KiB.
-const BANNERS: usize = 64 << 10;
+/// The most text before the login, in bytes; a long legal notice has 4 KiB, a packet 256.
+const BANNERS: usize = 256 << 10;
 /// The most banners.
 const MOST_BANNERS: u32 = 64;
 /// The most channels that a server may open without being asked; each costs memory until it is refused.

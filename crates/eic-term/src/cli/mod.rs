@@ -45,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
-    log::start(cli.common.verbose);
+    log::start(cli.common.verbose, None);
     ended(run(cli, &ui), &ui)
 }
 

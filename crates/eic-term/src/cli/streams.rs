@@ -3,9 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use eic_term::terminal::Screen;
+use eic_term::terminal::{self, Screen};
 use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible_line};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{FAILED, Failure};
@@ -31,9 +31,26 @@ pub(crate) async fn join(mut child: Child, no_stdin: bool, ui: &Ui) -> Result<Ex
     }
 }
 
+/// Joins a stream to standard input and output until it ends.
+pub(crate) async fn join_stream<S>(stream: S) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (mut from, mut to) = split(stream);
+    let _input = AbortOnDropHandle::new(tokio::spawn(async move {
+        copy(&mut terminal::input(), &mut to).await.ok();
+        to.shutdown().await.ok();
+    }));
+    let mut stdout = terminal::output();
+    copy(&mut from, &mut stdout).await?;
+    // Whoever read it may be gone.
+    stdout.flush().await.ok();
+    Ok(())
+}
+
 /// Sends standard input, then end-of-file. A command that has ended takes no more.
 async fn send(mut stdin: ChildStdin) {
-    let sent = copy(&mut tokio::io::stdin(), &mut stdin).await;
+    let sent = copy(&mut terminal::input(), &mut stdin).await;
     if let Err(error) = sent {
         tracing::debug!(%error, "standard input ended early");
     }

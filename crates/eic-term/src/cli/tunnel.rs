@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use eic_auth::Tunnel as Stream;
 use eic_term::terminal::Terminations;
 use eic_term::{Connector, Destination};
-use tokio::io::{AsyncWriteExt, copy, copy_bidirectional};
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::args::{Common, Tunnel};
 use super::report::Failure;
 use super::settings::Settings;
+use super::streams;
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Tunnel, ui: &Ui) -> Result<ExitCode, Failure> {
@@ -36,15 +36,8 @@ pub(crate) async fn run(common: &Common, args: &Tunnel, ui: &Ui) -> Result<ExitC
 
 /// Joins the tunnel to stdin and stdout. It has no half-close: at the end of input it is closed and drained.
 async fn on_stdio(tunnel: Stream) -> Result<ExitCode, Failure> {
-    let (mut from, mut to) = tokio::io::split(tunnel);
-    let _input = AbortOnDropHandle::new(tokio::spawn(async move {
-        copy(&mut tokio::io::stdin(), &mut to).await.ok();
-        to.shutdown().await.ok();
-    }));
-    let mut stdout = tokio::io::stdout();
-    let copied = copy(&mut from, &mut stdout).await;
-    copied.map_err(|source| Failure::io("the tunnel was lost", source))?;
-    stdout.flush().await.ok();
+    let joined = streams::join_stream(tunnel).await;
+    joined.map_err(|source| Failure::io("the tunnel was lost", source))?;
     Ok(ExitCode::SUCCESS)
 }
 

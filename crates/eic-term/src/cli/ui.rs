@@ -1,6 +1,8 @@
 //! The only place that prints.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use eic_auth::Target;
 use eic_term::{Algorithms, Answers, HostKey, Proof, Question, Timeline, terminal, visible};
@@ -16,6 +18,8 @@ pub(crate) struct Ui {
     verbose: bool,
     /// Whether nobody is to be asked for anything.
     batch: bool,
+    /// What takes our words in the place of standard error.
+    log: Option<Arc<File>>,
     line: Line,
 }
 
@@ -25,6 +29,7 @@ impl Ui {
             quiet,
             verbose: verbose > 0,
             batch: false,
+            log: None,
             line: Line::default(),
         }
     }
@@ -32,6 +37,11 @@ impl Ui {
     /// Asks nobody for anything.
     pub(crate) fn batch(self, batch: bool) -> Self {
         Self { batch, ..self }
+    }
+
+    /// Says what there is to say to a file.
+    pub(crate) fn log(self, log: Option<Arc<File>>) -> Self {
+        Self { log, ..self }
     }
 
     /// Whether there is somebody to ask.
@@ -74,7 +84,7 @@ impl Ui {
     /// Shows the server's text before the login.
     pub(crate) fn banner(&self, text: &str) {
         if !self.quiet {
-            self.say(visible(&text.replace("\r\n", "\n")).trim_end());
+            self.show(visible(&text.replace("\r\n", "\n")).trim_end());
         }
     }
 
@@ -132,7 +142,7 @@ impl Ui {
     pub(crate) async fn question(self, question: Question) -> Answers {
         let said = [&question.title, &question.instructions];
         for text in said.into_iter().filter(|text| !text.trim().is_empty()) {
-            self.say(visible(&text.replace("\r\n", "\n")).trim_end());
+            self.show(visible(&text.replace("\r\n", "\n")).trim_end());
         }
         let mut answers = Vec::new();
         for prompt in &question.prompts {
@@ -165,8 +175,16 @@ impl Ui {
         }
     }
 
-    /// Nothing is left to do where standard error is gone.
+    /// Nothing is left to do where the log is gone.
     fn say(&self, text: &str) {
+        match &self.log {
+            Some(log) => drop(writeln!(&**log, "{text}")),
+            None => self.show(text),
+        }
+    }
+
+    /// Nothing is left to do where standard error is gone.
+    fn show(&self, text: &str) {
         self.line.erase();
         writeln!(io::stderr().lock(), "{text}").ok();
     }

@@ -22,6 +22,8 @@ mod system;
 
 use std::io;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::pty::WindowSize;
 
 pub use leftovers::Leftovers;
@@ -50,6 +52,18 @@ impl Console {
     pub fn open() -> io::Result<Self> {
         platform::open()
     }
+}
+
+/// Returns standard input as it comes, for a program's data.
+#[must_use]
+pub fn input() -> Box<dyn AsyncRead + Send + Unpin> {
+    platform::input()
+}
+
+/// Returns standard output as it is, for a program's data.
+#[must_use]
+pub fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
+    platform::output()
 }
 
 /// Returns the terminal's size; 80 by 24 where it is unknown.

@@ -104,7 +104,7 @@ impl Keyboard {
         let terminal = reopen(&io::stdin(), File::options().read(true));
         Self(match terminal.map(Receiver::from_file_unchecked) {
             Some(Ok(terminal)) => Box::new(terminal),
-            _ => Box::new(tokio::io::stdin()),
+            _ => input(),
         })
     }
 
@@ -122,6 +122,30 @@ impl std::fmt::Debug for Keyboard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keyboard")
     }
+}
+
+pub(super) fn input() -> Box<dyn AsyncRead + Send + Unpin> {
+    match impatient(&io::stdin()).map(Receiver::from_file_unchecked) {
+        Some(Ok(pipe)) => Box::new(pipe),
+        _ => Box::new(tokio::io::stdin()),
+    }
+}
+
+pub(super) fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
+    match impatient(&io::stdout()).map(Sender::from_file_unchecked) {
+        Some(Ok(pipe)) => Box::new(pipe),
+        _ => Box::new(tokio::io::stdout()),
+    }
+}
+
+/// A pipe or socket that whoever started us has set to fail rather than to wait (`O_NONBLOCK`), as rsync does: the
+/// system's event queue tells when it is ready.
+fn impatient(stream: &impl AsFd) -> Option<File> {
+    let flags = rustix::fs::fcntl_getfl(stream).ok()?;
+    if !flags.contains(OFlags::NONBLOCK) {
+        return None;
+    }
+    stream.as_fd().try_clone_to_owned().ok().map(File::from)
 }
 
 /// Opens a terminal once more, where that can be done: not to wait for it then concerns nobody else, and the
@@ -152,6 +176,7 @@ impl Screen {
 
     fn open<S: AsyncWrite + Send + Unpin + 'static>(to: &impl AsFd, other: fn() -> S) -> Self {
         let terminal = reopen(to, File::options().write(true));
+        let terminal = terminal.or_else(|| impatient(to));
         Self(match terminal.map(Sender::from_file_unchecked) {
             Some(Ok(terminal)) => Box::new(terminal),
             _ => Box::new(other()),

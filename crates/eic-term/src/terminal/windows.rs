@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
 use tokio::signal::windows::{
     self as signal, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown,
 };
@@ -65,6 +65,14 @@ pub(super) fn size() -> Option<WindowSize> {
         width: 0,
         height: 0,
     })
+}
+
+pub(super) fn input() -> Box<dyn AsyncRead + Send + Unpin> {
+    Box::new(tokio::io::stdin())
+}
+
+pub(super) fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
+    Box::new(tokio::io::stdout())
 }
 
 /// A console has none of a Unix terminal's modes; the server's own hold then.

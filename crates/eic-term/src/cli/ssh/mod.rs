@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
@@ -68,16 +69,24 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
         options.log_level,
         LogLevel::Quiet | LogLevel::Fatal | LogLevel::Error
     );
-    let ui = Ui::new(quiet, verbose).batch(options.batch_mode);
-    log::start(verbose);
+    let log = options.log_file.as_deref().map(|path| {
+        let file = platform::append(path);
+        file.map(Arc::new)
+            .map_err(|source| Failure::new(format!("cannot write the log {path}"), source))
+    });
+    let log = log.transpose()?;
+    log::start(verbose, log.clone());
+    let ui = Ui::new(quiet, verbose).batch(options.batch_mode).log(log);
     if options.control_command.is_some() {
         return Err(no_master(options));
     }
     let with_pty = session::wants_pty(options, &ui);
-    super::block_on(if with_pty { 1 } else { 2 }, async {
+    let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
         let session = open::open(options, with_pty, &ui).await?;
         session::run(options, session, with_pty, &ui).await
-    })
+    });
+    // It is said where the log is.
+    Ok(super::ended(outcome, &ui))
 }
 
 fn verbosity(level: LogLevel) -> u8 {

@@ -8,8 +8,6 @@ use eic_term::ssh_config::{
 };
 use eic_term::{Address, Command, Session};
 use globset::Glob;
-use tokio::io::{AsyncWriteExt, copy, split};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::host;
 use crate::cli::args::Interactive;
@@ -87,9 +85,6 @@ fn command(options: &ResolvedOptions, session: &Session) -> Command {
 
 /// Offers the variables that `SetEnv` and `SendEnv` name.
 fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
-    for (name, value) in &options.set_env {
-        command = command.env(name, value);
-    }
     let patterns = options
         .send_env
         .iter()
@@ -99,6 +94,9 @@ fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
         if patterns.iter().any(|pattern| pattern.is_match(&name)) {
             command = command.env(name, value);
         }
+    }
+    for (name, value) in &options.set_env {
+        command = command.env(name, value);
     }
     command
 }
@@ -117,15 +115,8 @@ fn lend_agent(options: &ResolvedOptions, command: Command) -> Command {
 
 /// Joins standard input and output to a connection made from the host (`-W`).
 async fn join(session: &Session, to: &Address) -> Result<ExitCode, Failure> {
-    let (mut from, mut to) = split(session.connect(to).await?);
-    let _input = AbortOnDropHandle::new(tokio::spawn(async move {
-        copy(&mut tokio::io::stdin(), &mut to).await.ok();
-        to.shutdown().await.ok();
-    }));
-    let mut stdout = tokio::io::stdout();
-    let copied = copy(&mut from, &mut stdout).await;
-    copied.map_err(|source| Failure::new("the connection was lost", source))?;
-    stdout.flush().await.ok();
+    let joined = streams::join_stream(session.connect(to).await?).await;
+    joined.map_err(|source| Failure::new("the connection was lost", source))?;
     Ok(ExitCode::SUCCESS)
 }
 
