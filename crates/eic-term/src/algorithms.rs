@@ -70,6 +70,48 @@ const fn rsa(hash: Option<HashAlg>) -> Algorithm {
     Algorithm::Rsa { hash }
 }
 
+/// What to offer to a server, by the names in the protocol (RFC 4253 §7.1), most wanted first. An empty list stands for
+/// this library's own; names that it does not know are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlgorithmLists {
+    /// Key exchanges.
+    pub key_exchanges: Vec<String>,
+    /// Host keys; without them the keys that are known of the host come first.
+    pub host_keys: Vec<String>,
+    /// Ciphers.
+    pub ciphers: Vec<String>,
+    /// Message authentication codes.
+    pub macs: Vec<String>,
+}
+
+impl AlgorithmLists {
+    /// Puts what is named in the place of what is usual.
+    pub(crate) fn replace_in(&self, usual: &mut Preferred) {
+        if !self.key_exchanges.is_empty() {
+            let mut exchanges = named::<kex::Name>(&self.key_exchanges);
+            exchanges.push(kex::EXTENSION_SUPPORT_AS_CLIENT);
+            exchanges.push(kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT);
+            usual.kex = exchanges.into();
+        }
+        if !self.ciphers.is_empty() {
+            usual.cipher = named::<cipher::Name>(&self.ciphers).into();
+        }
+        if !self.macs.is_empty() {
+            usual.mac = named::<mac::Name>(&self.macs).into();
+        }
+        if !self.host_keys.is_empty() {
+            let keys = self.host_keys.iter().filter_map(|name| name.parse().ok());
+            let keys: Vec<Algorithm> = keys.collect();
+            usual.key = keys.into();
+        }
+    }
+}
+
+fn named<'a, N: TryFrom<&'a str>>(names: &'a [String]) -> Vec<N> {
+    let known = names.iter().filter_map(|name| N::try_from(name).ok());
+    known.collect()
+}
+
 /// What is offered to a host of which this much is known.
 ///
 /// Compression is not: a few bytes could become gigabytes.
@@ -241,6 +283,31 @@ mod tests {
         let all = offered(&Known::default(), true);
         let first = all.kex.first().map(AsRef::as_ref);
         assert_eq!(first, Some("mlkem768x25519-sha256"));
+    }
+
+    #[test]
+    fn named_algorithms_take_the_place_of_the_usual() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let lists = AlgorithmLists {
+            key_exchanges: names(&["sntrup761x25519-sha512", "curve25519-sha256"]),
+            host_keys: names(&["rsa-sha2-256"]),
+            ciphers: names(&["aes256-gcm@openssh.com", "none-such"]),
+            macs: Vec::new(),
+        };
+        let mut all = offered(&Known::default(), false);
+        lists.replace_in(&mut all);
+        let exchanges: Vec<&str> = all.kex.iter().map(AsRef::as_ref).collect();
+        assert_eq!(
+            exchanges,
+            [
+                "curve25519-sha256",
+                "ext-info-c",
+                "kex-strict-c-v00@openssh.com"
+            ]
+        );
+        assert_eq!(*all.cipher, [cipher::AES_256_GCM]);
+        assert_eq!(*all.key, [rsa(Some(HashAlg::Sha256))]);
+        assert_eq!(*all.mac, MACS);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 #[cfg(feature = "ec2")]
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::algorithms::AlgorithmLists;
 use crate::connection::{Connection, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
@@ -66,6 +67,8 @@ pub struct ConnectOptions {
     pub window: Option<u32>,
     /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
     pub legacy: bool,
+    /// The algorithms to offer; see [`SessionBuilder::algorithms`].
+    pub algorithms: AlgorithmLists,
     /// Own keys, tried in turn: nothing is pushed then.
     pub identities: Vec<Identity>,
     /// Where the steps are recorded.
@@ -88,6 +91,7 @@ impl Default for ConnectOptions {
             keepalive: Some(Duration::from_secs(15)),
             window: None,
             legacy: false,
+            algorithms: AlgorithmLists::default(),
             identities: Vec::new(),
             timeline: Timeline::new(),
             on_banner: None,
@@ -307,6 +311,7 @@ impl Connector {
             .limit(options.limit)
             .keepalive(options.keepalive)
             .legacy(options.legacy)
+            .algorithms(options.algorithms.clone())
             .expires(expires)
             .witnesses(witnesses)
             .timeline(options.timeline.clone());

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::agent::Lent;
-use crate::algorithms::{self, Agreed};
+use crate::algorithms::{self, Agreed, AlgorithmLists};
 use crate::error::{Cause, Error};
 use crate::flow::Flow;
 use crate::forward::Registry;
@@ -51,6 +51,7 @@ pub struct SessionBuilder {
     keepalive: Option<Duration>,
     window: u32,
     legacy: bool,
+    algorithms: AlgorithmLists,
     only: Option<Algorithm>,
     expires: Option<Instant>,
     witnesses: Witnesses,
@@ -71,6 +72,7 @@ impl SessionBuilder {
             keepalive: Some(Duration::from_secs(15)),
             window: WINDOW,
             legacy: false,
+            algorithms: AlgorithmLists::default(),
             only: None,
             expires: None,
             witnesses: Witnesses::default(),
@@ -106,6 +108,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn legacy(mut self, legacy: bool) -> Self {
         self.legacy = legacy;
+        self
+    }
+
+    /// Offers these algorithms instead of the usual ones.
+    #[must_use]
+    pub fn algorithms(mut self, lists: AlgorithmLists) -> Self {
+        self.algorithms = lists;
         self
     }
 
@@ -155,6 +164,7 @@ impl SessionBuilder {
         let lent = Lent::default();
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
         let mut offered = algorithms::offered(&self.witnesses.known, self.legacy);
+        self.algorithms.replace_in(&mut offered);
         if let Some(kind) = self.only {
             offered.key = vec![kind].into();
         }

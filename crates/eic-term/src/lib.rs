@@ -65,7 +65,7 @@ pub mod ssh_config;
 pub mod terminal;
 
 pub use agent::Agent;
-pub use algorithms::Algorithms;
+pub use algorithms::{AlgorithmLists, Algorithms};
 pub use child::{Child, ChildOutput, ChildStdin, ExitStatus, Signal};
 pub use command::{Command, Output};
 pub use connect::{ConnectOptions, Connector};

@@ -4,6 +4,8 @@ use russh::keys::{Algorithm, HashAlg};
 use russh::{Preferred, cipher, compression, kex, mac};
 
 use super::pattern;
+use crate::algorithms;
+use crate::trust::Known;
 
 /// What a list names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +58,9 @@ impl Family {
         }
     }
 
-    /// What holds where nothing is said: the order of russh, which leaves out what is weak.
+    /// What holds where nothing is said: our own order, which leaves out what is weak.
     pub(super) fn defaults(self) -> Vec<String> {
-        let preferred = Preferred::DEFAULT;
+        let preferred = algorithms::offered(&Known::default(), false);
         let names: Vec<&str> = match self {
             Self::Cipher => preferred.cipher.iter().map(AsRef::as_ref).collect(),
             Self::Mac => preferred.mac.iter().map(AsRef::as_ref).collect(),

@@ -42,7 +42,7 @@ pub(super) async fn log_in(
     let banner = ui.clone();
     let mut builder = SessionBuilder::new(name(options), known.clone())
         .limit(limit(options))
-        .legacy(super::wants_old_algorithms(options))
+        .algorithms(super::algorithms(options))
         .on_banner(move |text| banner.banner(text));
     if options.server_alive_interval > 0 {
         let interval = Duration::from_secs(options.server_alive_interval.into());

@@ -126,6 +126,7 @@ async fn look_up(
         selector: selector.clone(),
     };
     let mut settings = Settings::load(&common, Some(&target))?;
+    settings.options.algorithms = super::algorithms(options);
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let connector = settings.connector(ui).await?;
     let mut destination = connector.find(selector).await?;
@@ -155,7 +156,6 @@ fn common(options: &ResolvedOptions, hop: bool) -> Result<Common, Failure> {
         ssh_port: Some(options.port).filter(|port| *port != 22),
         identity: named_files(options),
         host_key: Some(host::level(options)),
-        legacy: super::wants_old_algorithms(options),
         connect_timeout: options.connect_timeout.filter(|one| *one > 0).map(seconds),
         keepalive: Some(options.server_alive_interval)
             .filter(|interval| *interval > 0)

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
 };
-use eic_term::visible;
+use eic_term::{AlgorithmLists, visible};
 
 use self::machine::Machine;
 use super::log;
@@ -106,21 +106,17 @@ fn no_master(options: &ResolvedOptions) -> Failure {
     )
 }
 
-/// Whether what is old and weak was named.
-fn wants_old_algorithms(options: &ResolvedOptions) -> bool {
-    let lists = [
-        &options.kex_algorithms,
-        &options.ciphers,
-        &options.macs,
-        &options.host_key_algorithms,
-    ];
-    let is_old = |name: &String| {
-        name.ends_with("-sha1")
-            || name.ends_with("-cbc")
-            || name.starts_with("hmac-sha1")
-            || name == "ssh-rsa"
-    };
-    lists.into_iter().flatten().any(is_old)
+/// The algorithms to offer. Where host keys are not named, those that are known come first.
+fn algorithms(options: &ResolvedOptions) -> AlgorithmLists {
+    AlgorithmLists {
+        key_exchanges: options.kex_algorithms.clone(),
+        host_keys: match options.host_key_algorithms_are_named {
+            true => options.host_key_algorithms.clone(),
+            false => Vec::new(),
+        },
+        ciphers: options.ciphers.clone(),
+        macs: options.macs.clone(),
+    }
 }
 
 /// Programs that ask `ssh -V` look for `OpenSSH_` and a version, at the start of the line; the rest says who this is.

@@ -9,7 +9,7 @@ use eic_term::ssh_config::{
 use eic_term::{Address, Command, Session};
 use globset::Glob;
 
-use super::host;
+use super::{host, platform};
 use crate::cli::args::Interactive;
 use crate::cli::forward_args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
@@ -26,6 +26,7 @@ pub(super) async fn run(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let forwards = Forwards::open(&forwardings(options, ui), &session, ui).await?;
+    local_command(options, ui).await;
     if let Some(to) = &options.stdio_forward {
         return join(&session, &connected(to)?).await;
     }
@@ -43,6 +44,24 @@ pub(super) async fn run(
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
     streams::join(child, options.stdin_null, ui).await
+}
+
+/// Runs the `LocalCommand`, if there is one and it may run; what becomes of it is its own affair.
+async fn local_command(options: &ResolvedOptions, ui: &Ui) {
+    let Some(command) = options.local_command.as_ref() else {
+        return;
+    };
+    // No tunnel device is ever there (`%T`).
+    match options.expand(command, &[('T', "NONE")]) {
+        Ok(command) if options.permit_local_command => {
+            let ran = tokio::process::Command::from(platform::shell(&command)).status();
+            if let Err(error) = ran.await {
+                ui.failure(&Failure::new("cannot run the LocalCommand", error));
+            }
+        }
+        Ok(_) => {}
+        Err(refused) => ui.failure(&Failure::new("cannot read the LocalCommand", refused)),
+    }
 }
 
 /// Whether to ask for a terminal, by what is wanted and whether standard input is one.
