@@ -273,18 +273,6 @@ fn version_and_queries() {
 }
 
 #[test]
-fn connecting_is_not_there_yet() {
-    let folder = Folder::new(&[]);
-    let outcome = folder.run(binary(), &["ssh", "-F", "none", "web", "true"]);
-    assert_eq!(outcome.code, Some(255));
-    assert!(
-        outcome.stderr.contains("not there yet"),
-        "{}",
-        outcome.stderr
-    );
-}
-
-#[test]
 fn options_of_our_own_do_not_stand_before_it() {
     let folder = Folder::new(&[]);
     let outcome = folder.run(binary(), &["-v", "ssh", "-G", "web"]);
