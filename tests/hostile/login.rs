@@ -31,9 +31,10 @@ async fn banners_without_end_are_cut() {
         (
             |peer| {
                 peer.login_request()?;
+                peer.send(&banner(&"\x1b]0;owned\x07".repeat(20_000)))?;
                 peer.send(&banner(&"\x1b]0;owned\x07".repeat(20_000)))
             },
-            "more than 64 KiB of text",
+            "more than 256 KiB of text",
         ),
         (
             |peer| {

@@ -41,7 +41,7 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 /// let identity = Identity::parse("-----BEGIN OPENSSH PRIVATE KEY-----…", None)?;
 /// let policy = HostKeyPolicy::Known(vec![]);
 /// let connection = SessionBuilder::new("build-host", policy).handshake(stream).await?;
-/// let session = connection.login(&Default::default(), &identity).await?;
+/// let session = connection.login("build", &identity).await?;
 /// # Ok(()) }
 /// ```
 pub struct SessionBuilder {

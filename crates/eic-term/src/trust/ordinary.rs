@@ -92,6 +92,14 @@ impl KnownHosts {
         self
     }
 
+    /// Returns whether the files have a key of this host.
+    ///
+    /// # Errors
+    /// [`HostKeyError::File`].
+    pub fn is_known(&self) -> Result<bool, HostKeyError> {
+        Ok(!self.known()?.keys.is_empty())
+    }
+
     /// Adds a key, as the answer yes to a question does.
     ///
     /// # Errors
@@ -284,6 +292,17 @@ mod tests {
                 (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
                 (verdict, _) => panic!("{line} {level:?}: {verdict:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_host_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known_hosts");
+        std::fs::write(&path, format!("nas {KEY}\n")).unwrap();
+        for (name, known) in [("nas", true), ("web", false)] {
+            let hosts = KnownHosts::new(name, 22).file(&path);
+            assert_eq!(hosts.is_known().unwrap(), known, "{name}");
         }
     }
 

@@ -71,6 +71,8 @@ pub(super) async fn find(
         Meaning::Host => return Ok(None),
         _ if options.proxy_command.is_some() => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
+        // Whoever may tag instances must not take the place of a host that is known by this name.
+        Meaning::Perhaps(_) if is_known(options, ui) => return Ok(None),
         Meaning::Perhaps(selector) => (selector, false),
     };
     let found = look_up(options, &selector, hop, with_pty, ui).await;
@@ -82,6 +84,12 @@ pub(super) async fn find(
         Err(failure) => Err(failure.failure),
         Ok(instance) => Ok(Some(instance)),
     }
+}
+
+fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
+    let known = host::known_hosts(options, ui).is_known();
+    // A file that cannot be read is an error at the login.
+    known.unwrap_or(true)
 }
 
 /// Why there is no instance.
