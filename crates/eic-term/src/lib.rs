@@ -49,6 +49,7 @@ mod key_push;
 mod login;
 #[cfg(feature = "ec2")]
 mod lookup;
+mod pattern;
 mod pty;
 mod pump;
 mod quota;

@@ -3,8 +3,8 @@
 use russh::keys::{Algorithm, HashAlg};
 use russh::{Preferred, cipher, compression, kex, mac};
 
-use super::pattern;
 use crate::algorithms;
+use crate::pattern;
 use crate::trust::Known;
 
 /// What a list names.

@@ -4,8 +4,8 @@ use super::keyword::Key;
 use super::kind::Arguments;
 use super::log::{Fatal, Fault};
 use super::network::Network;
-use super::pattern::{matches_hosts, matches_list};
 use super::reader::Reader;
+use crate::pattern::{matches_hosts, matches_list};
 
 /// Criteria that are asked together with what to compare with.
 const WITH_ARGUMENT: &[&str] = &[

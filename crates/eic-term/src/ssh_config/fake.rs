@@ -64,7 +64,7 @@ impl System for Fake {
 
     fn glob(&self, pattern: &str) -> Vec<String> {
         let paths = self.files.keys();
-        let matching = paths.filter(|path| super::pattern::matches(pattern, path));
+        let matching = paths.filter(|path| crate::pattern::matches(pattern, path));
         matching.cloned().collect()
     }
 

@@ -26,7 +26,6 @@ mod log;
 mod network;
 mod number;
 mod options;
-mod pattern;
 mod print;
 #[cfg(test)]
 mod properties;

@@ -8,9 +8,9 @@ use super::keyword::{Key, Meaning, meaning};
 use super::kind::Arguments;
 use super::lexer::Line;
 use super::log::{Fatal, Fault, Log};
-use super::pattern;
 use super::settings::Settings;
 use super::system::System;
+use crate::pattern;
 
 /// How deep files may include others.
 const DEEPEST: usize = 16;

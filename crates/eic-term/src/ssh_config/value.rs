@@ -132,7 +132,7 @@ fn both<T: PartialEq>(mut first: Vec<T>, later: Vec<T>) -> Vec<T> {
 fn send_also(mut first: Vec<String>, later: Vec<String>) -> Vec<String> {
     for name in later {
         match name.strip_prefix('-') {
-            Some(pattern) => first.retain(|one| !super::pattern::matches(pattern, one)),
+            Some(pattern) => first.retain(|one| !crate::pattern::matches(pattern, one)),
             None => first.push(name),
         }
     }

@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 
 use super::policy::HostKey;
+use crate::pattern;
 
 /// What a line says of the key in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,15 +80,7 @@ impl<'a> Line<'a> {
         if self.hosts.starts_with("|1|") {
             return is_hash_of(self.hosts, name);
         }
-        let mut found = false;
-        for pattern in self.hosts.split(',') {
-            match pattern.strip_prefix('!') {
-                Some(excluded) if matches(excluded, name) => return false,
-                Some(_) => {}
-                None => found |= matches(pattern, name),
-            }
-        }
-        found
+        pattern::matches_hosts(self.hosts, name)
     }
 }
 
@@ -109,34 +102,7 @@ fn is_hash_of(field: &str, name: &str) -> bool {
 
 /// `*` is any text, `?` any character; letters of either case are the same.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
-    matches_bytes(pattern.as_bytes(), name.as_bytes())
-}
-
-fn matches_bytes(pattern: &[u8], name: &[u8]) -> bool {
-    // Where the last star was, and how much of the name it has taken: no need to look further back.
-    let (mut at, mut star) = (0, None);
-    let mut seen = 0;
-    while let Some(byte) = name.get(seen) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, seen));
-                at += 1;
-            }
-            Some(one) if *one == b'?' || one == byte => {
-                at += 1;
-                seen += 1;
-            }
-            _ => match star {
-                None => return false,
-                Some((from, taken)) => {
-                    star = Some((from, taken + 1));
-                    (at, seen) = (from + 1, taken + 1);
-                }
-            },
-        }
-    }
-    pattern.iter().skip(at).all(|rest| *rest == b'*')
+    pattern::matches(&pattern.to_ascii_lowercase(), &name.to_ascii_lowercase())
 }
 
 #[cfg(test)]

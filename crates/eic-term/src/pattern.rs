@@ -1,7 +1,7 @@
-//! Patterns (ssh_config(5), PATTERNS).
+//! Patterns of names (ssh_config(5), PATTERNS; sshd(8) for known_hosts).
 
 /// Whether a text matches a pattern of `*` and `?`.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     // Where the last star was, and how much of the text it has taken: no need to look further back.
     let (mut at, mut seen, mut star) = (0, 0, None);
@@ -28,17 +28,17 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a text matches a list of patterns: one that is excluded by `!` does not, whatever else matches.
-pub(super) fn matches_list(list: &str, text: &str) -> bool {
+pub(crate) fn matches_list(list: &str, text: &str) -> bool {
     judge(list, text) == Some(true)
 }
 
 /// As [`matches_list`] for host names, whose letters' case does not count.
-pub(super) fn matches_hosts(list: &str, host: &str) -> bool {
+pub(crate) fn matches_hosts(list: &str, host: &str) -> bool {
     matches_list(&list.to_ascii_lowercase(), &host.to_ascii_lowercase())
 }
 
 /// `Some(false)` where a pattern after `!` matches, `None` where none matches.
-pub(super) fn judge(list: &str, text: &str) -> Option<bool> {
+pub(crate) fn judge(list: &str, text: &str) -> Option<bool> {
     let mut found = None;
     for pattern in list.split(',') {
         match pattern.strip_prefix('!') {
