@@ -25,10 +25,15 @@ fn pins(sandbox: &Sandbox) -> PathBuf {
     PathBuf::from(folder).join("known_hosts")
 }
 
+/// Real SSH servers, where there are any.
+fn real(config: Config) -> Sandbox {
+    Sandbox::with(config.sshd(support::peer("sshd")))
+}
+
 /// The built-in fleet, on whose consoles there is nothing.
 fn silent() -> Sandbox {
     let fleet = Fleet::BUILT_IN.replace("[[instance]]", "[[instance]]\nconsole = \"empty\"");
-    Sandbox::with(Config::default().fleet(fleet.parse::<Fleet>().unwrap()))
+    real(Config::default().fleet(fleet.parse::<Fleet>().unwrap()))
 }
 
 #[test]
@@ -56,7 +61,7 @@ fn the_console_is_asked_once_and_nobody_else() {
 
 #[test]
 fn a_changed_key_is_refused_until_it_is_forgotten() {
-    let sandbox = Sandbox::start();
+    let sandbox = real(Config::default());
     std::fs::create_dir_all(pins(&sandbox).parent().unwrap()).unwrap();
     std::fs::write(
         pins(&sandbox),
@@ -179,7 +184,7 @@ fn a_key_of_another_kind_is_asked_for_where_known_hosts_has_it() {
     let home = home(&format!("{WEB} {key}"));
     let outcome = exec_at_home(&sandbox, &home, &["-v", "--host-key=strict", "web-1"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    let agreed = "agreed on mlkem768x25519-sha256, ecdsa-sha2-nistp256, ";
+    let agreed = ", ecdsa-sha2-nistp256, chacha20";
     assert!(outcome.stderr.contains(agreed), "{}", outcome.stderr);
 }
 
@@ -188,7 +193,7 @@ fn an_address_that_another_host_had_is_no_alarm() {
     if support::left_out_under_wine("Wine sets USERPROFILE itself") {
         return;
     }
-    let sandbox = Sandbox::start();
+    let sandbox = real(Config::default());
     let web = sandbox.region.instance("web-1").unwrap();
     let (address, port) = (web.public_ip.unwrap(), web.port.unwrap());
     let home = home(&format!("[{address}]:{port},{address} {OTHER}"));
@@ -245,7 +250,7 @@ fn an_authority_in_known_hosts_certifies_host_keys() {
 
 #[test]
 fn pins_are_shown_verified_and_imported() {
-    let sandbox = Sandbox::start();
+    let sandbox = real(Config::default());
     let trust = |args: &[&str]| run(&mut sandbox.eic_term([&["trust"], args].concat()));
     let unknown = trust(&["show", WEB]);
     assert!(
@@ -326,6 +331,29 @@ fn old_algorithms_are_refused_until_asked_for() {
             legacy.stderr
         );
     }
+}
+
+#[test]
+fn the_key_exchange_is_post_quantum_where_the_host_knows_it() {
+    let outcome = exec(&Sandbox::start(), &["-v", "web-1"]);
+    let agreed = "agreed on mlkem768x25519-sha256, ssh-ed25519, ";
+    assert!(outcome.stderr.contains(agreed), "{}", outcome.stderr);
+}
+
+#[test]
+fn hashed_names_are_known() {
+    if support::left_out_under_wine("Wine sets USERPROFILE itself") || !support::peer("ssh-keygen")
+    {
+        return;
+    }
+    let sandbox = silent();
+    let home = home(&format!("{WEB} {}", host_key(&sandbox, "ssh-ed25519")));
+    let file = home.path().join(".ssh/known_hosts");
+    ssh_keygen(&["-q", "-H", "-f", &file.display().to_string()]);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.starts_with("|1|"), "{text}");
+    let outcome = exec_at_home(&sandbox, &home, &["--host-key=strict", "web-1"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
 }
 
 fn host_key(sandbox: &Sandbox, kind: &str) -> String {

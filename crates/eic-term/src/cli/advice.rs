@@ -1,6 +1,6 @@
 //! What to do about an error: one line each.
 
-use eic_auth::{Error as Aws, TunnelError};
+use eic_auth::{Error as Aws, InstanceId, TunnelError};
 use eic_term::{Address, Error, HostKeyError, Step};
 
 /// Advice on an error; `None` where its own words say it all.
@@ -36,6 +36,9 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Login { pushed: true, user, .. } => Some(format!(
             "is `{user}` an OS user there (ubuntu, admin, ec2-user…)? does the instance have the package ec2-instance-connect, and sshd its AuthorizedKeysCommand? else an own key: -i FILE"
         )),
+        Error::Login { peer, .. } if !is_instance(peer) => {
+            Some("another user, or another key: -i FILE, or `ssh-add FILE`".to_owned())
+        }
         Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
         Error::Listen { address, .. } => Some(match address {
             Address::Tcp { .. } => "another port; 0 lets the system choose".to_owned(),
@@ -55,6 +58,11 @@ fn wants_a_person(methods: &[String]) -> bool {
     !methods.is_empty() && !methods.contains(&key)
 }
 
+/// Whether a name is an instance's, and not that of a host like any other.
+fn is_instance(name: &str) -> bool {
+    name.parse::<InstanceId>().is_ok()
+}
+
 fn on_timeout(step: Step) -> Option<String> {
     Some(match step {
         Step::Connect => "the instance's security group must allow this address; --connection-type eice goes through an endpoint; --connect-timeout waits longer".to_owned(),
@@ -66,6 +74,14 @@ fn on_timeout(step: Step) -> Option<String> {
 
 fn on_host_key(error: &HostKeyError) -> Option<String> {
     match error {
+        HostKeyError::Changed { name, path, pinned, .. } if !is_instance(name) => Some(format!(
+            "if the host was set up anew, take line {} out of {}; if not, somebody may be impersonating it",
+            pinned.line,
+            path.display()
+        )),
+        HostKeyError::Unverified { name, .. } if !is_instance(name) => Some(
+            "compare the fingerprint with the host's own, then log in from a terminal and answer yes, or -o StrictHostKeyChecking=accept-new".to_owned(),
+        ),
         HostKeyError::Changed { name, .. } => Some(format!(
             "if the instance was rebuilt, `eic-term trust forget {name}`; if not, somebody may be impersonating it"
         )),

@@ -55,7 +55,7 @@ pub(crate) async fn log_in_with(
     let connector = settings.connector(ui).await?;
     let mut session = connector.connect(target).await;
     if let Err(Error::HostKey(doubt)) = &session
-        && is_confirmed(doubt, common, ui).await?
+        && is_confirmed(doubt, common.host_key.unwrap_or_default(), ui).await?
     {
         session = connector.connect(target).await;
     }
@@ -71,14 +71,17 @@ pub(crate) async fn log_in_with(
 }
 
 /// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.
-async fn is_confirmed(doubt: &HostKeyError, common: &Common, ui: &Ui) -> Result<bool, Failure> {
+pub(crate) async fn is_confirmed(
+    doubt: &HostKeyError,
+    level: TrustLevel,
+    ui: &Ui,
+) -> Result<bool, Failure> {
     let HostKeyError::Unverified {
         name, presented, ..
     } = doubt
     else {
         return Ok(false);
     };
-    let level = common.host_key.unwrap_or_default();
     let question = format!("{doubt}\nLog in all the same, and remember the key?");
     let confirmed = level == TrustLevel::Aws && ui.confirms(&question).await?;
     if confirmed {

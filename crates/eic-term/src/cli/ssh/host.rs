@@ -252,52 +252,7 @@ pub(super) fn proxy(command: &str) -> Result<Box<dyn Stream>, Failure> {
             "it has no streams",
         ));
     };
-    Ok(Box::new(Proxy {
-        stream: tokio::io::join(from, to),
-        _child: child,
-    }))
-}
-
-/// A program's streams, and the program.
-struct Proxy<S> {
-    stream: S,
-    _child: tokio::process::Child,
-}
-
-mod stream {
-    use std::io;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-    use super::Proxy;
-
-    impl<S: AsyncRead + Unpin> AsyncRead for Proxy<S> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.stream).poll_read(cx, buffer)
-        }
-    }
-
-    impl<S: AsyncWrite + Unpin> AsyncWrite for Proxy<S> {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.stream).poll_write(cx, bytes)
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.stream).poll_flush(cx)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.stream).poll_shutdown(cx)
-        }
-    }
+    // Its end is that of its input, which goes with the stream; at the latest it is killed with us.
+    tokio::spawn(async move { child.wait().await });
+    Ok(Box::new(tokio::io::join(from, to)))
 }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
 use eic_term::ssh_config::ResolvedOptions;
-use eic_term::{Connector, Destination, Error, HostKeyError, PinFile, Session, TrustLevel, Via};
+use eic_term::{Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via};
 
 use super::host::{self, Stream};
 use crate::cli::args::Common;
-use crate::cli::folders;
+use crate::cli::connect;
 use crate::cli::interactive;
 use crate::cli::report::Failure;
 use crate::cli::settings::Settings;
@@ -199,20 +199,7 @@ impl Instance {
         doubt: &HostKeyError,
         ui: &Ui,
     ) -> Result<bool, Failure> {
-        let HostKeyError::Unverified {
-            name, presented, ..
-        } = doubt
-        else {
-            return Ok(false);
-        };
-        let question = format!("{doubt}\nLog in all the same, and remember the key?");
-        let confirmed = self.level == TrustLevel::Aws && ui.confirms(&question).await?;
-        if confirmed {
-            let pins = PinFile::new(folders::pins()?);
-            pins.pin(name, presented, "confirmed")
-                .map_err(Error::from)?;
-        }
-        Ok(confirmed)
+        connect::is_confirmed(doubt, self.level, ui).await
     }
 
     /// The instance's id.

@@ -80,6 +80,9 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     if options.control_command.is_some() {
         return Err(no_master(options));
     }
+    if options.fork_after_authentication {
+        ui.notice("warning: -f is not known here: this stays in the foreground");
+    }
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
         let session = open::open(options, with_pty, &ui).await?;
