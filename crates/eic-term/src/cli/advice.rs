@@ -42,6 +42,7 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
         Error::Listen { address, .. } => Some(match address {
             Address::Tcp { .. } => "another port; 0 lets the system choose".to_owned(),
+            Address::Unix(_) if cfg!(windows) => "a TCP port".to_owned(),
             Address::Unix(_) => "another path, or --replace-sockets".to_owned(),
         }),
         Error::ListenRemote { .. } => Some(
