@@ -63,6 +63,12 @@ pub struct ConnectOptions {
     pub limit: Duration,
     /// How often a silent server is asked for a sign of life; 15 s.
     pub keepalive: Option<Duration>,
+    /// How many signs of life may fail to come; see [`SessionBuilder::misses`].
+    pub misses: Option<u32>,
+    /// After how many bytes new keys are exchanged; see [`SessionBuilder::rekey_after`].
+    pub rekey_bytes: Option<u64>,
+    /// After how long new keys are exchanged.
+    pub rekey_time: Option<Duration>,
     /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
     pub window: Option<u32>,
     /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
@@ -89,6 +95,9 @@ impl Default for ConnectOptions {
             port: 22,
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            misses: None,
+            rekey_bytes: None,
+            rekey_time: None,
             window: None,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -310,11 +319,15 @@ impl Connector {
         let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
             .limit(options.limit)
             .keepalive(options.keepalive)
+            .rekey_after(options.rekey_bytes, options.rekey_time)
             .legacy(options.legacy)
             .algorithms(options.algorithms.clone())
             .expires(expires)
             .witnesses(witnesses)
             .timeline(options.timeline.clone());
+        if let Some(misses) = options.misses {
+            builder = builder.misses(misses);
+        }
         if let Some(bytes) = options.window {
             builder = builder.window(bytes);
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eic_auth::TunnelError;
-use russh::Preferred;
-use russh::client::{self, Handle};
+use russh::client::{self, GexParams, Handle};
 use russh::keys::Algorithm;
+use russh::{Limits, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
@@ -28,8 +28,11 @@ use crate::wire::{Probation, Wire};
 const WINDOW: u32 = 4 << 20;
 /// How many packets of a channel wait for its pump.
 const PACKETS: usize = 16;
-/// How many keepalives in a row may stay unanswered.
+/// How many keepalives in a row may stay unanswered unless it is said.
 const MISSES: u32 = 3;
+/// The bits of groups that are taken (RFC 4419, RFC 8270).
+const SMALLEST_GROUP: usize = 2048;
+const LARGEST_GROUP: usize = 8192;
 /// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
@@ -49,6 +52,9 @@ pub struct SessionBuilder {
     policy: HostKeyPolicy,
     limit: Duration,
     keepalive: Option<Duration>,
+    misses: u32,
+    rekey_bytes: Option<u64>,
+    rekey_time: Option<Duration>,
     window: u32,
     legacy: bool,
     algorithms: AlgorithmLists,
@@ -70,6 +76,9 @@ impl SessionBuilder {
             policy: policy.into(),
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            misses: MISSES,
+            rekey_bytes: None,
+            rekey_time: None,
             window: WINDOW,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -93,6 +102,21 @@ impl SessionBuilder {
     #[must_use]
     pub fn keepalive(mut self, interval: Option<Duration>) -> Self {
         self.keepalive = interval;
+        self
+    }
+
+    /// Lets this many signs of life fail to come, in a row; 3 by default.
+    #[must_use]
+    pub fn misses(mut self, misses: u32) -> Self {
+        self.misses = misses;
+        self
+    }
+
+    /// Exchanges new keys after so many bytes either way, and after so long: a gigabyte and an hour by default
+    /// (RFC 4253 §9), and no more than a gigabyte.
+    #[must_use]
+    pub fn rekey_after(mut self, bytes: Option<u64>, time: Option<Duration>) -> Self {
+        (self.rekey_bytes, self.rekey_time) = (bytes, time);
         self
     }
 
@@ -170,9 +194,13 @@ impl SessionBuilder {
         }
         let forwards = Registry::default();
         let (alive, ended) = watch::channel(());
+        let patience = self.keepalive.map(|interval| interval * (self.misses + 1));
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
+            keepalive_max: self.misses as usize,
+            limits: limits(self.rekey_bytes, self.rekey_time),
+            gex: groups(&offered),
             ..config(offered)
         };
         let handler = Handler {
@@ -182,14 +210,13 @@ impl SessionBuilder {
             fate: fate.clone(),
             agreed: agreed.clone(),
             lent: lent.clone(),
-            patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
+            patience: patience.unwrap_or_default(),
             on_banner: self.on_banner,
-            quota: Quota::default(),
+            quota: Quota::of(self.rekey_bytes),
             forwards: forwards.clone(),
             _alive: alive,
         };
         let probation = Probation::default();
-        let patience = self.keepalive.map(|interval| interval * (MISSES + 1));
         let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
@@ -219,10 +246,36 @@ impl SessionBuilder {
 fn config(preferred: Preferred) -> client::Config {
     client::Config {
         channel_buffer_size: PACKETS,
-        keepalive_max: MISSES as usize,
         nodelay: true,
         preferred,
         ..client::Config::default()
+    }
+}
+
+/// When new keys are exchanged; never later than what is usual.
+fn limits(bytes: Option<u64>, time: Option<Duration>) -> Limits {
+    let usual = Limits::default();
+    let most = usual.rekey_write_limit;
+    let bytes = bytes.map_or(most, |bytes| {
+        usize::try_from(bytes).unwrap_or(most).min(most)
+    });
+    let time = time.unwrap_or(usual.rekey_time_limit);
+    Limits::new(bytes, bytes, time)
+}
+
+/// How large a group to ask for (RFC 4419), by the strongest cipher offered, as OpenSSH does.
+fn groups(offered: &Preferred) -> GexParams {
+    let bits = offered.cipher.iter().map(|name| group_bits(name.as_ref()));
+    let bits = bits.max().unwrap_or(LARGEST_GROUP);
+    GexParams::new(SMALLEST_GROUP, bits, LARGEST_GROUP).unwrap_or_default()
+}
+
+/// Bits of a group that is as hard to break as a cipher (NIST SP 800-57, part 1, table 2).
+fn group_bits(cipher: &str) -> usize {
+    match cipher {
+        _ if cipher.contains("128") => 3072,
+        _ if cipher.contains("192") => 7680,
+        _ => LARGEST_GROUP,
     }
 }
 

@@ -59,6 +59,12 @@ impl Said {
     fn of(error: &russh::Error) -> Self {
         let words = match error {
             russh::Error::Version => "what answers there speaks no SSH 2".to_owned(),
+            russh::Error::PacketAuth | russh::Error::DecryptionError => {
+                "a packet was damaged on the way: message authentication code incorrect".to_owned()
+            }
+            russh::Error::PacketSize(bytes) => {
+                format!("a packet was damaged on the way: bad packet length {bytes}")
+            }
             other => other.to_string(),
         };
         Self(crate::visible_line(&words))
@@ -98,7 +104,7 @@ impl std::error::Error for ServerDisconnect {}
 
 /// The end of a connection whose other side has fallen silent.
 #[derive(Debug, thiserror::Error)]
-#[error("the host or the network gave no sign of life for {} s", patience.as_secs())]
+#[error("Timeout, server not responding: no sign of life for {} s", patience.as_secs())]
 struct Silence {
     patience: Duration,
 }
@@ -152,6 +158,7 @@ impl client::Handler for Handler {
         names: &Names,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
+        tracing::info!("SSH2_MSG_NEWKEYS sent");
         self.agreed.set(Algorithms::new(names));
         Ok(self.quota.keys(Instant::now())?)
     }

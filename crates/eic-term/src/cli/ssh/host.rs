@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use eic_term::ssh_config::{AddressFamily, IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
 use eic_term::{
-    Agent, Credentials, Error, HostKeyError, KnownHosts, LoginMethod, Proof, Session,
-    SessionBuilder, TrustLevel,
+    Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod, Proof,
+    Session, SessionBuilder, TrustLevel,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::platform;
+use super::{keys, platform};
 use crate::cli::identities;
 use crate::cli::interactive;
 use crate::cli::report::Failure;
@@ -47,14 +47,16 @@ pub(super) async fn log_in(
     if options.server_alive_interval > 0 {
         let interval = Duration::from_secs(options.server_alive_interval.into());
         builder = builder.keepalive(Some(interval));
+        builder = builder.misses(options.server_alive_count_max);
     }
+    let (bytes, time) = super::rekey_after(options);
+    builder = builder.rekey_after(bytes, time);
     if with_pty {
         builder = builder.window(interactive::WINDOW);
     }
     let connection = builder.handshake(stream).await?;
-    connection
-        .login(&options.user, credentials(options, ui).await)
-        .await
+    let credentials = credentials(options, &connection, ui).await;
+    connection.login(&options.user, credentials).await
 }
 
 fn name(options: &ResolvedOptions) -> String {
@@ -122,17 +124,14 @@ pub(super) async fn is_confirmed(
     Ok(confirmed)
 }
 
-async fn credentials(options: &ResolvedOptions, ui: &Ui) -> Credentials {
-    let mut credentials = Credentials::default().methods(methods(options));
+async fn credentials(options: &ResolvedOptions, connection: &Connection, ui: &Ui) -> Credentials {
+    let mut credentials = Credentials::default()
+        .methods(methods(options))
+        .accepted(options.pubkey_accepted_algorithms.iter().cloned());
     let agents = agents(options);
-    let keys = identities::usual(
-        &options.identity_files,
-        options.identity_files_are_named,
-        options.identities_only,
-        &agents,
-        ui,
-    );
-    for identity in keys.await {
+    // An agent shows keys that are for some hosts only where it knows which one asks.
+    let held = held(connection, &agents).await;
+    for identity in keys::offered(options, held, &agents, ui).await {
         credentials = credentials.identity(identity);
     }
     if !ui.can_ask() {
@@ -140,6 +139,18 @@ async fn credentials(options: &ResolvedOptions, ui: &Ui) -> Credentials {
     }
     let ui = ui.clone();
     credentials.on_question(move |question| ui.clone().question(question))
+}
+
+/// The keys of the first agent that has some.
+async fn held(connection: &Connection, agents: &[Agent]) -> Vec<Identity> {
+    for agent in agents {
+        match connection.identities(agent).await {
+            Ok(held) if !held.is_empty() => return held,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "no ssh-agent"),
+        }
+    }
+    Vec::new()
 }
 
 /// The agents to ask, the first that answers.

@@ -135,6 +135,11 @@ async fn look_up(
     };
     let mut settings = Settings::load(&common, Some(&target))?;
     settings.options.algorithms = super::algorithms(options);
+    let (bytes, time) = super::rekey_after(options);
+    (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
+    if options.server_alive_interval > 0 {
+        settings.options.misses = Some(options.server_alive_count_max);
+    }
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let connector = settings.connector(ui).await?;
     let mut destination = connector.find(selector).await?;

@@ -3,6 +3,7 @@
 mod glob;
 mod host;
 mod instance;
+mod keys;
 mod machine;
 mod open;
 #[cfg(unix)]
@@ -18,6 +19,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
@@ -75,8 +77,9 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
             .map_err(|source| Failure::new(format!("cannot write the log {path}"), source))
     });
     let log = log.transpose()?;
-    log::start(verbose, log.clone());
-    let ui = Ui::new(quiet, verbose).batch(options.batch_mode).log(log);
+    log::start_debug(verbose, log.clone());
+    let ui = Ui::new(quiet, verbose).mark("debug1: ");
+    let ui = ui.batch(options.batch_mode).log(log);
     if options.control_command.is_some() {
         return Err(no_master(options));
     }
@@ -119,7 +122,16 @@ fn algorithms(options: &ResolvedOptions) -> AlgorithmLists {
         },
         ciphers: options.ciphers.clone(),
         macs: options.macs.clone(),
+        compression: options.compression,
     }
+}
+
+/// After how many bytes, and how long, new keys are wanted.
+fn rekey_after(options: &ResolvedOptions) -> (Option<u64>, Option<Duration>) {
+    let bytes = Some(options.rekey_limit_bytes).filter(|bytes| *bytes > 0);
+    let seconds = Some(options.rekey_limit_seconds).filter(|seconds| *seconds > 0);
+    let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    (bytes, time)
 }
 
 /// Programs that ask `ssh -V` look for `OpenSSH_` and a version, at the start of the line; the rest says who this is.
