@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::algorithms::AlgorithmLists;
-use crate::connection::{Connection, SessionBuilder};
+use crate::connection::{Connection, MISSES, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::handler::OnBanner;
@@ -63,6 +63,8 @@ pub struct ConnectOptions {
     pub limit: Duration,
     /// How often a silent server is asked for a sign of life; 15 s.
     pub keepalive: Option<Duration>,
+    /// How many of those signs may fail to come; 3.
+    pub keepalive_misses: u32,
     /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
     pub window: Option<u32>,
     /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
@@ -89,6 +91,7 @@ impl Default for ConnectOptions {
             port: 22,
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            keepalive_misses: MISSES,
             window: None,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -310,6 +313,7 @@ impl Connector {
         let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
             .limit(options.limit)
             .keepalive(options.keepalive)
+            .keepalive_misses(options.keepalive_misses)
             .legacy(options.legacy)
             .algorithms(options.algorithms.clone())
             .expires(expires)

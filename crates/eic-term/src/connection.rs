@@ -28,8 +28,8 @@ use crate::wire::{Probation, Wire};
 const WINDOW: u32 = 4 << 20;
 /// How many packets of a channel wait for its pump.
 const PACKETS: usize = 16;
-/// How many keepalives in a row may stay unanswered.
-const MISSES: u32 = 3;
+/// How many keepalives in a row may stay unanswered, where nothing is said.
+pub(crate) const MISSES: u32 = 3;
 /// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
@@ -49,6 +49,7 @@ pub struct SessionBuilder {
     policy: HostKeyPolicy,
     limit: Duration,
     keepalive: Option<Duration>,
+    misses: u32,
     window: u32,
     legacy: bool,
     algorithms: AlgorithmLists,
@@ -70,6 +71,7 @@ impl SessionBuilder {
             policy: policy.into(),
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
+            misses: MISSES,
             window: WINDOW,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -88,11 +90,18 @@ impl SessionBuilder {
         self
     }
 
-    /// Asks a silent server for a sign of life this often; three misses end the session.
-    /// `None`: never.
+    /// Asks a silent server for a sign of life this often; as many [misses](Self::keepalive_misses) in a row end the
+    /// session. `None`: never.
     #[must_use]
     pub fn keepalive(mut self, interval: Option<Duration>) -> Self {
         self.keepalive = interval;
+        self
+    }
+
+    /// Ends the session after so many signs of life that did not come, at least one; three by default.
+    #[must_use]
+    pub fn keepalive_misses(mut self, misses: u32) -> Self {
+        self.misses = misses.max(1);
         self
     }
 
@@ -170,9 +179,14 @@ impl SessionBuilder {
         }
         let forwards = Registry::default();
         let (alive, ended) = watch::channel(());
+        let waits = self.misses.saturating_add(1);
+        let patience = self
+            .keepalive
+            .map(|interval| interval.saturating_mul(waits));
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
+            keepalive_max: usize::try_from(self.misses).unwrap_or(usize::MAX),
             ..config(offered)
         };
         let handler = Handler {
@@ -182,14 +196,13 @@ impl SessionBuilder {
             fate: fate.clone(),
             agreed: agreed.clone(),
             lent: lent.clone(),
-            patience: self.keepalive.unwrap_or_default() * (MISSES + 1),
+            patience: patience.unwrap_or_default(),
             on_banner: self.on_banner,
             quota: Quota::default(),
             forwards: forwards.clone(),
             _alive: alive,
         };
         let probation = Probation::default();
-        let patience = self.keepalive.map(|interval| interval * (MISSES + 1));
         let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
@@ -219,7 +232,6 @@ impl SessionBuilder {
 fn config(preferred: Preferred) -> client::Config {
     client::Config {
         channel_buffer_size: PACKETS,
-        keepalive_max: MISSES as usize,
         nodelay: true,
         preferred,
         ..client::Config::default()

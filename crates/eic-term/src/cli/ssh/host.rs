@@ -22,7 +22,7 @@ use crate::cli::ui::Ui;
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// Any byte stream.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -46,7 +46,9 @@ pub(super) async fn log_in(
         .on_banner(move |text| banner.banner(text));
     if options.server_alive_interval > 0 {
         let interval = Duration::from_secs(options.server_alive_interval.into());
-        builder = builder.keepalive(Some(interval));
+        builder = builder
+            .keepalive(Some(interval))
+            .keepalive_misses(options.server_alive_count_max);
     }
     if with_pty {
         builder = builder.window(interactive::WINDOW);

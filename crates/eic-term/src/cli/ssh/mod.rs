@@ -1,5 +1,6 @@
 //! `ssh`: OpenSSH's command line, as `eic-term ssh …` or under the name `ssh`.
 
+mod configured;
 mod glob;
 mod host;
 mod instance;
@@ -24,7 +25,9 @@ use eic_term::ssh_config::{
 };
 use eic_term::{AlgorithmLists, visible};
 
+pub(crate) use self::configured::Configured;
 use self::machine::Machine;
+use super::args::Common;
 use super::log;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
@@ -83,9 +86,11 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     if options.fork_after_authentication {
         ui.notice("warning: -f is not known here: this stays in the foreground");
     }
+    let account = Common::untyped();
+    let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, &ui).await?;
+        let session = open::open(options, with_pty, &account, &ui).await?;
         session::run(options, session, with_pty, &ui).await
     });
     // It is said where the log is.
