@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use eic_auth::{OsUser, Target};
+use eic_auth::{InstanceId, OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
@@ -168,6 +168,10 @@ pub(crate) struct Common {
     #[arg(short = 'J', long, value_name = "HOSTS", global = true)]
     pub(crate) jump: Option<String>,
 
+    /// The instance that a host's name means, whatever the name (`mssh -t`).
+    #[arg(skip)]
+    pub(crate) instance: Option<InstanceId>,
+
     /// Show a timeline of the connection; -vv adds library logs, -vvv wire-level ones
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
@@ -231,6 +235,7 @@ impl Common {
             endpoint_id: None,
             endpoint_dns_name: None,
             jump: None,
+            instance: None,
             ..self.clone()
         }
     }

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
 use eic_term::ssh_config::ResolvedOptions;
-use eic_term::{Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via};
+use eic_term::{
+    ConnectionType, Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via,
+};
 
 use super::host::{self, Stream};
 use crate::cli::args::Common;
@@ -68,7 +70,11 @@ pub(super) async fn find(
     account: &Common,
     ui: &Ui,
 ) -> Result<Option<Instance>, Failure> {
-    let (selector, certain) = match meaning(&options.host_name) {
+    let meaning = match &account.instance {
+        Some(id) => Meaning::Instance(Selector::Id(id.clone())),
+        None => meaning(&options.host_name),
+    };
+    let (selector, certain) = match meaning {
         Meaning::Host => return Ok(None),
         _ if options.proxy_command.is_some() => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
@@ -130,7 +136,11 @@ async fn look_up(
     account: &Common,
     ui: &Ui,
 ) -> Result<Instance, NotFound> {
-    let common = common(options, hop, account)?;
+    let mut common = common(options, hop, account)?;
+    if account.instance.is_some() {
+        common.instance_ip = Some(host::address(options).await?);
+        common.connection_type = Some(ConnectionType::Direct);
+    }
     let target = eic_auth::Target {
         user: None,
         selector: selector.clone(),
@@ -170,7 +180,7 @@ fn common(options: &ResolvedOptions, hop: bool, account: &Common) -> Result<Comm
             .filter(|interval| *interval > 0)
             .map(seconds),
         // From another host it is the instance's own address that leads there.
-        connection_type: hop.then_some(eic_term::ConnectionType::Direct),
+        connection_type: hop.then_some(ConnectionType::Direct),
         ..account.clone()
     })
 }

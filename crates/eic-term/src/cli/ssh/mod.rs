@@ -43,6 +43,17 @@ pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
+    let account = Common::untyped();
+    let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
+    run_for(arguments, &account, ui)
+}
+
+/// The same with an account's instances.
+pub(crate) fn run_for(
+    arguments: &[OsString],
+    account: &Common,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
     let resolution = match resolve(arguments)? {
         Ok(resolution) => resolution,
         Err(Refused(messages)) => {
@@ -54,7 +65,7 @@ pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> 
     match resolution.request {
         Request::Version => ui.notice(&version()),
         Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => return connect(&options),
+        Request::Connect(options) => return connect(&options, account),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,7 +77,7 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
 }
 
 /// Logs in and does what the session is for.
-fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
+fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Failure> {
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -86,11 +97,9 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     if options.fork_after_authentication {
         ui.notice("warning: -f is not known here: this stays in the foreground");
     }
-    let account = Common::untyped();
-    let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, &account, &ui).await?;
+        let session = open::open(options, with_pty, account, &ui).await?;
         session::run(options, session, with_pty, &ui).await
     });
     // It is said where the log is.

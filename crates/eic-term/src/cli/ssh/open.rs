@@ -129,7 +129,7 @@ pub(super) async fn through(
         return Ok(None);
     };
     let next = hop_options(last, before, options, account)?;
-    let session = open_behind(&next, false, hops + 1, account, ui).await?;
+    let session = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
     let stream = session.connect(&Address::tcp(to, options.port)).await?;
     Ok(Some(Box::new(stream)))
 }
