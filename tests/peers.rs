@@ -11,6 +11,8 @@ mod aws_clients;
 mod key;
 #[path = "peers/moto.rs"]
 mod moto;
+#[path = "peers/mssh.rs"]
+mod mssh;
 #[path = "peers/openssh.rs"]
 mod openssh;
 

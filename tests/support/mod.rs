@@ -106,6 +106,8 @@ impl Sandbox {
         let mut command = Command::new(program);
         command.env_remove("AWS_PROFILE");
         command.envs(self.region.env().iter().cloned());
+        // Whoever runs the tests may have one.
+        command.env("EIC_TERM_SSH_CONFIG", "none");
         command.stdin(Stdio::null());
         command
     }

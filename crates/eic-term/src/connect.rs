@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::algorithms::AlgorithmLists;
-use crate::connection::{Connection, SessionBuilder};
+use crate::connection::{Connection, MISSES, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::handler::OnBanner;
@@ -63,8 +63,8 @@ pub struct ConnectOptions {
     pub limit: Duration,
     /// How often a silent server is asked for a sign of life; 15 s.
     pub keepalive: Option<Duration>,
-    /// How many signs of life may fail to come; see [`SessionBuilder::misses`].
-    pub misses: Option<u32>,
+    /// How many of those signs may fail to come; 3.
+    pub keepalive_misses: u32,
     /// After how many bytes new keys are exchanged; see [`SessionBuilder::rekey_after`].
     pub rekey_bytes: Option<u64>,
     /// After how long new keys are exchanged.
@@ -95,7 +95,7 @@ impl Default for ConnectOptions {
             port: 22,
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
-            misses: None,
+            keepalive_misses: MISSES,
             rekey_bytes: None,
             rekey_time: None,
             window: None,
@@ -319,15 +319,13 @@ impl Connector {
         let mut builder = SessionBuilder::new(destination.id.as_str(), self.policy.clone())
             .limit(options.limit)
             .keepalive(options.keepalive)
+            .keepalive_misses(options.keepalive_misses)
             .rekey_after(options.rekey_bytes, options.rekey_time)
             .legacy(options.legacy)
             .algorithms(options.algorithms.clone())
             .expires(expires)
             .witnesses(witnesses)
             .timeline(options.timeline.clone());
-        if let Some(misses) = options.misses {
-            builder = builder.misses(misses);
-        }
         if let Some(bytes) = options.window {
             builder = builder.window(bytes);
         }

@@ -28,8 +28,8 @@ use crate::wire::{Probation, Wire};
 const WINDOW: u32 = 4 << 20;
 /// How many packets of a channel wait for its pump.
 const PACKETS: usize = 16;
-/// How many keepalives in a row may stay unanswered unless it is said.
-const MISSES: u32 = 3;
+/// How many keepalives in a row may stay unanswered, where nothing is said.
+pub(crate) const MISSES: u32 = 3;
 /// The bits of groups that are taken (RFC 4419, RFC 8270).
 const SMALLEST_GROUP: usize = 2048;
 const LARGEST_GROUP: usize = 8192;
@@ -97,18 +97,18 @@ impl SessionBuilder {
         self
     }
 
-    /// Asks a silent server for a sign of life this often; three misses end the session.
-    /// `None`: never.
+    /// Asks a silent server for a sign of life this often; as many [misses](Self::keepalive_misses) in a row end the
+    /// session. `None`: never.
     #[must_use]
     pub fn keepalive(mut self, interval: Option<Duration>) -> Self {
         self.keepalive = interval;
         self
     }
 
-    /// Lets this many signs of life fail to come, in a row; 3 by default.
+    /// Ends the session after so many signs of life that did not come, at least one; three by default.
     #[must_use]
-    pub fn misses(mut self, misses: u32) -> Self {
-        self.misses = misses;
+    pub fn keepalive_misses(mut self, misses: u32) -> Self {
+        self.misses = misses.max(1);
         self
     }
 
@@ -194,11 +194,14 @@ impl SessionBuilder {
         }
         let forwards = Registry::default();
         let (alive, ended) = watch::channel(());
-        let patience = self.keepalive.map(|interval| interval * (self.misses + 1));
+        let waits = self.misses.saturating_add(1);
+        let patience = self
+            .keepalive
+            .map(|interval| interval.saturating_mul(waits));
         let config = client::Config {
             window_size: self.window,
             keepalive_interval: self.keepalive,
-            keepalive_max: self.misses as usize,
+            keepalive_max: usize::try_from(self.misses).unwrap_or(usize::MAX),
             limits: limits(self.rekey_bytes, self.rekey_time),
             gex: groups(&offered),
             ..config(offered)

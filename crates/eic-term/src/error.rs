@@ -73,6 +73,15 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// The stream to the instance, which the caller opens, could not be opened.
+    #[error("cannot reach {peer} by way of other hosts")]
+    Way {
+        /// The instance.
+        peer: String,
+        /// Why not.
+        source: Cause,
+    },
+
     /// A step outlasted its limit.
     #[error("`{step}` got no answer within {} s", limit.as_secs_f32())]
     Timeout {

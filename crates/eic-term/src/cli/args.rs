@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use eic_auth::{OsUser, Target};
+use eic_auth::{InstanceId, OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
@@ -76,7 +76,7 @@ pub(crate) enum Command {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// OS user to log in as, where the target names none [default: ec2-user]
     #[arg(short = 'l', long, value_name = "USER", global = true)]
@@ -151,6 +151,27 @@ pub(crate) struct Common {
     )]
     pub(crate) config: Option<PathBuf>,
 
+    /// OpenSSH's configuration file for connect, exec and forward, or `none` [default: ~/.ssh/config and the
+    /// system's]
+    #[arg(
+        short = 'F',
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "EIC_TERM_SSH_CONFIG",
+        hide_env_values = true
+    )]
+    pub(crate) ssh_config: Option<String>,
+
+    /// Hosts on the way for connect, exec and forward, instances or others, with commas between:
+    /// [USER@]HOST[:PORT]; `none` for none
+    #[arg(short = 'J', long, value_name = "HOSTS", global = true)]
+    pub(crate) jump: Option<String>,
+
+    /// The instance that a host's name means, whatever the name (`mssh -t`).
+    #[arg(skip)]
+    pub(crate) instance: Option<InstanceId>,
+
     /// Show a timeline of the connection; -vv adds library logs, -vvv wire-level ones
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
@@ -161,7 +182,7 @@ pub(crate) struct Common {
 }
 
 /// Options of interactive sessions.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Interactive sessions")]
 pub(crate) struct Interactive {
     /// Ask for a pseudo-terminal, for programs that need a screen; `connect` does where it has one
@@ -200,6 +221,23 @@ impl Common {
     pub(crate) fn untyped() -> Result<Self, clap::Error> {
         // Anything will do for a target.
         Ok(Cli::try_parse_from(["eic-term", "any"])?.common)
+    }
+
+    /// What holds for the hosts on the way, too: whose account it is and what is believed there.
+    pub(crate) fn account(&self) -> Self {
+        Self {
+            login_name: None,
+            ssh_port: None,
+            identity: Vec::new(),
+            agent: false,
+            connection_type: None,
+            instance_ip: None,
+            endpoint_id: None,
+            endpoint_dns_name: None,
+            jump: None,
+            instance: None,
+            ..self.clone()
+        }
     }
 }
 

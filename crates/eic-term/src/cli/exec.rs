@@ -1,22 +1,29 @@
 //! `eic-term exec TARGET -- CMD…`
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use super::args::{Common, Exec};
 use super::forwards::Forwards;
 use super::report::Failure;
+use super::ssh::Configured;
 use super::ui::Ui;
 use super::{connect, interactive, streams};
 
 pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
-    let with_pty = args.interactive.wants_pty(false);
-    let session = connect::log_in(common, &args.target, with_pty, ui).await?;
-    let forwards = Forwards::open(&args.forwardings, &session, ui).await?;
-    let command = session.command(join_words(&args.command));
+    let configured = Configured::read(common, &args.target, ui)?;
+    let is_terminal = io::stdin().is_terminal();
+    let with_pty = configured.wants_pty(&args.interactive, false, is_terminal);
+    let (session, way) = connect::log_in(common, &args.target, configured, with_pty, ui).await?;
+    let configured = &way.configured;
+    let forwardings = configured.forwardings(&args.forwardings, ui);
+    let forwards = Forwards::open(&forwardings, &session, ui).await?;
+    let command = configured.equip(session.command(join_words(&args.command)));
     let command = args.interactive.lend_agent(command)?;
     if with_pty {
-        return interactive::interact(command, &session, forwards, &args.interactive, ui).await;
+        let interactive = configured.interactive(&args.interactive);
+        return interactive::interact(command, &session, forwards, &interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());

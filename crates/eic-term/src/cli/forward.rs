@@ -11,17 +11,20 @@ use super::connect;
 use super::forward_args::Forward as Args;
 use super::forwards::{Forward, Through, Wanted};
 use super::report::Failure;
+use super::ssh::Configured;
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let wanted = Wanted::all(&args.forwardings);
+    let configured = Configured::read(common, &args.target, ui)?;
+    let forwardings = configured.forwardings(&args.forwardings, ui);
+    let wanted = Wanted::all(&forwardings);
     if wanted.is_empty() {
         return Err(Failure::usage(Misuse::NothingToForward));
     }
     let failed = |source| Failure::new("cannot listen for signals", source);
     let mut terminations = Terminations::listen().map_err(failed)?;
     tokio::select! {
-        never = serve(common, args, wanted, ui) => never,
+        never = serve(common, args, configured, wanted, ui) => never,
         signal = terminations.next() => Ok(ExitCode::from(128 + signal)),
     }
 }
@@ -30,15 +33,15 @@ pub(crate) async fn run(common: &Common, args: &Args, ui: &Ui) -> Result<ExitCod
 async fn serve(
     common: &Common,
     args: &Args,
+    configured: Configured,
     wanted: Vec<Wanted>,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
-    let (first, connector) = connect::log_in_with(common, &args.target, false, ui).await?;
+    let (first, way) = connect::log_in(common, &args.target, configured, false, ui).await?;
     ui.timeline(first.timeline());
-    let target = args.target.clone();
     let make = move || {
-        let (connector, target) = (connector.clone(), target.clone());
-        async move { connector.connect(&target).await }
+        let way = way.clone();
+        async move { way.connect().await }
     };
     let teller = ui.clone();
     let persistent = Persistent::new(first, make, move |event| tell(&event, &teller));

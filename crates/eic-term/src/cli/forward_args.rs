@@ -15,7 +15,7 @@ pub(crate) struct Forward {
 }
 
 /// Forwarded ports and sockets.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Forwards")]
 pub(crate) struct Forwardings {
     /// Local port whose connections come out at the host's side: [ADDR:]PORT:HOST:PORT; a socket's path may stand for

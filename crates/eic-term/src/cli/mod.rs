@@ -16,6 +16,7 @@ mod identities;
 mod interactive;
 mod list;
 mod log;
+mod mssh;
 mod progress;
 mod recording;
 mod report;
@@ -39,6 +40,10 @@ use ui::Ui;
 
 /// Parses the arguments and runs the command.
 pub(crate) fn main() -> ExitCode {
+    if let Some(called) = mssh::Called::by(std::env::args_os()) {
+        let ui = Ui::new(false, 0);
+        return ended(called.run(&ui), &ui);
+    }
     if let Some(arguments) = ssh::arguments(std::env::args_os()) {
         let ui = Ui::new(false, 0);
         return ended(ssh::run(&arguments, &ui), &ui);

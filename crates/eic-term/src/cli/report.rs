@@ -18,7 +18,7 @@ const INTERRUPTED: u8 = 130;
 const USAGE: u8 = 2;
 
 /// What ends a command early.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     what: String,
     causes: Vec<String>,
@@ -126,8 +126,16 @@ impl From<Error> for Failure {
     }
 }
 
+/// So that a cause may be one.
+impl std::error::Error for Failure {}
+
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
+        if let Error::Way { source, .. } = error
+            && let Some(failure) = source.downcast_ref::<Self>()
+        {
+            return failure.clone();
+        }
         let (what, mut causes) = said(error);
         causes.extend(chain(error.source()));
         let failure = Self::of(visible(&what), causes, advice::on(error));

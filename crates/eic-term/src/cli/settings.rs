@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eic_auth::{Api, ApiConfig, Target};
+use eic_auth::{Api, ApiConfig, OsUser, Target};
 use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel};
 
 use super::args::Common;
@@ -15,6 +15,19 @@ use super::ui::Ui;
 
 /// The default limit on each step of connecting.
 const LIMIT: Duration = Duration::from_secs(15);
+
+/// What is said elsewhere, and holds where neither the arguments nor our configuration file say anything.
+#[derive(Debug, Default)]
+pub(crate) struct Usual {
+    pub(crate) user: Option<OsUser>,
+    pub(crate) port: Option<u16>,
+    pub(crate) identities: Vec<PathBuf>,
+    /// Whether those are the only keys to take, the agent's included.
+    pub(crate) identities_only: bool,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) keepalive_misses: Option<u32>,
+}
 
 /// Everything a command needs to know.
 pub(crate) struct Settings {
@@ -28,6 +41,15 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads what files are needed and merges all sources; arguments win.
     pub(crate) fn load(common: &Common, target: Option<&Target>) -> Result<Self, Failure> {
+        Self::load_over(common, target, Usual::default())
+    }
+
+    /// The same over what is said elsewhere.
+    pub(crate) fn load_over(
+        common: &Common,
+        target: Option<&Target>,
+        usual: Usual,
+    ) -> Result<Self, Failure> {
         let path = match &common.config {
             Some(path) => path.clone(),
             None => folders::config_file()?,
@@ -37,6 +59,7 @@ impl Settings {
         let (api, options, identity_files) = merge(
             common,
             config.defaults(typed.as_deref().unwrap_or_default()),
+            usual,
         );
         Ok(Self {
             api,
@@ -77,14 +100,15 @@ impl Settings {
 type Merged = (ApiConfig, ConnectOptions, Vec<PathBuf>);
 
 /// The pure part: which source wins.
-fn merge(common: &Common, defaults: Defaults) -> Merged {
+fn merge(common: &Common, defaults: Defaults, usual: Usual) -> Merged {
     let seconds = |seconds: u16| Duration::from_secs(seconds.into());
-    let limit = common.connect_timeout.map_or(LIMIT, seconds);
+    let limit = common.connect_timeout.map(seconds).or(usual.limit);
     let mut api = ApiConfig::default();
     api.profile = common.profile.clone().or(defaults.profile);
     api.region = common.region.clone().or(defaults.region);
     let mut options = ConnectOptions::default();
-    if let Some(user) = common.login_name.clone().or(defaults.user) {
+    let user = common.login_name.clone().or(defaults.user);
+    if let Some(user) = user.or(usual.user) {
         options.user = user;
     }
     if let Some(way) = common.connection_type.or(defaults.connection_type) {
@@ -94,15 +118,72 @@ fn merge(common: &Common, defaults: Defaults) -> Merged {
     options.endpoint_id = common.endpoint_id.clone();
     options.endpoint_dns_name = common.endpoint_dns_name.clone();
     options.max_tunnel_duration = common.max_tunnel_duration.map(seconds);
-    options.port = common.ssh_port.or(defaults.port).unwrap_or(22);
-    options.limit = limit;
+    let port = common.ssh_port.or(defaults.port).or(usual.port);
+    options.port = port.unwrap_or(22);
+    options.limit = limit.unwrap_or(LIMIT);
     options.legacy = common.legacy;
-    if let Some(interval) = common.keepalive.map(seconds) {
+    if let Some(misses) = usual.keepalive_misses {
+        options.keepalive_misses = misses;
+    }
+    if let Some(interval) = common.keepalive.map(seconds).or(usual.keepalive) {
         options.keepalive = Some(interval).filter(|interval| !interval.is_zero());
     }
     let mut identities = common.identity.clone();
     if identities.is_empty() && !common.agent {
         identities.extend(defaults.identity);
     }
+    if identities.is_empty() && (!common.agent || usual.identities_only) {
+        identities = usual.identities;
+    }
     (api, options, identities)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn the_nearest_word_counts() {
+        let usual = || Usual {
+            user: Some("far".parse().unwrap()),
+            port: Some(3),
+            identities: vec!["far".into()],
+            identities_only: false,
+            limit: Some(Duration::from_secs(3)),
+            keepalive: Some(Duration::from_secs(30)),
+            keepalive_misses: Some(9),
+        };
+        let near = Defaults {
+            user: Some("near".parse().unwrap()),
+            port: Some(2),
+            identity: Some("near".into()),
+            ..Defaults::default()
+        };
+        for (typed, defaults, expected) in [
+            ("", Defaults::default(), "far 3 3s 30s 9 [\"far\"]"),
+            ("", near.clone(), "near 2 3s 30s 9 [\"near\"]"),
+            (
+                "-l typed -p 1 -i typed --connect-timeout 1 --keepalive 10",
+                near.clone(),
+                "typed 1 1s 10s 9 [\"typed\"]",
+            ),
+            ("--agent", near, "near 2 3s 30s 9 []"),
+        ] {
+            let words = ["eic-term", "web-1"].into_iter();
+            let cli = Cli::parse_from(words.chain(typed.split_whitespace()));
+            let (_, options, identities) = merge(&cli.common, defaults, usual());
+            let found = format!(
+                "{} {} {:?} {:?} {} {identities:?}",
+                options.user,
+                options.port,
+                options.limit,
+                options.keepalive.unwrap(),
+                options.keepalive_misses
+            );
+            assert_eq!(found, expected, "{typed}");
+        }
+    }
 }

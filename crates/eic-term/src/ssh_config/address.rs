@@ -135,7 +135,7 @@ pub(super) fn domain(name: &str) -> Result<String, String> {
 }
 
 /// Whether a typed host name holds nothing that a shell, which tokens may lead it to, would take for more.
-pub(super) fn is_safe_host(name: &str) -> bool {
+pub fn is_safe_host(name: &str) -> bool {
     let means_more = |one: char| "'`\"$\\;&<>|(){},".contains(one);
     let blank = |one: char| one.is_ascii_whitespace() || one.is_ascii_control();
     !name.starts_with('-') && !name.contains(|one| means_more(one) || blank(one))

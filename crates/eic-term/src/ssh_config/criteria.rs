@@ -4,7 +4,7 @@ use super::keyword::Key;
 use super::kind::Arguments;
 use super::log::{Fatal, Fault};
 use super::network::Network;
-use super::reader::Reader;
+use super::reader::{Reader, names_some};
 use crate::pattern::{matches_hosts, matches_list};
 
 /// Criteria that are asked together with what to compare with.
@@ -108,18 +108,26 @@ fn compare(
     place: &str,
 ) -> Result<Found, Fatal> {
     let local = reader.system.local();
-    let text = |key| reader.settings.text(key);
     let found = match criterion {
         "host" => {
             let host = reader.host_name();
             let host = host.map_err(|messages| reader.log.all_fatal(messages))?;
-            matches_hosts(pattern, &host)
+            by_host(reader, pattern, &host)
         }
-        "originalhost" => matches_hosts(pattern, &reader.scope.original_host),
-        "user" => matches_list(pattern, text(Key::User).unwrap_or(&local.user)),
+        "originalhost" => {
+            let host = reader.scope.original_host.clone();
+            by_host(reader, pattern, &host)
+        }
+        "user" => {
+            let user = reader.settings.text(Key::User);
+            matches_list(pattern, user.unwrap_or(&local.user))
+        }
         "localuser" => matches_list(pattern, &local.user),
         "version" => matches_list(pattern, super::VERSION),
-        "tagged" => same_or_matches(pattern, text(Key::Tag).unwrap_or_default()),
+        "tagged" => {
+            let tag = reader.settings.text(Key::Tag);
+            same_or_matches(pattern, tag.unwrap_or_default())
+        }
         "command" => same_or_matches(pattern, &reader.scope.command),
         "sessiontype" => matches_list(pattern, session_type(reader)),
         "exec" => run(reader, pattern, still_holds, place)?,
@@ -132,6 +140,13 @@ fn compare(
         },
     };
     Ok(Found::Is(found))
+}
+
+/// Whether patterns match the host; one that names it makes the section the host's own.
+fn by_host(reader: &mut Reader<'_>, patterns: &str, host: &str) -> bool {
+    let found = matches_hosts(patterns, host);
+    reader.names_host |= found && names_some(patterns);
+    found
 }
 
 /// Nothing matches nothing alone.

@@ -207,6 +207,8 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
         "match" => Some(Meaning::Match),
         "include" => Some(Meaning::Include),
         "refuseconnection" => Some(Meaning::Refuse),
+        // Apple's, which its users share among machines.
+        "usekeychain" if cfg!(target_os = "macos") => Some(Meaning::Ignored),
         word if IGNORED.contains(&word) => Some(Meaning::Ignored),
         word if UNSUPPORTED.contains(&word) => Some(Meaning::Unsupported),
         word => setting(word).map(Meaning::Setting),

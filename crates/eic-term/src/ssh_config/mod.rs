@@ -39,6 +39,7 @@ mod typed;
 mod value;
 mod words;
 
+pub use address::is_safe_host as may_be_host;
 pub use choices::{
     AddKeysToAgent, AddressFamily, ControlCommand, ControlMaster, ControlPersist, ForwardAgent,
     IdentityAgent, LogLevel, RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,

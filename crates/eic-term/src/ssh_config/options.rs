@@ -82,6 +82,9 @@ pub struct ResolvedOptions {
     pub identity_files: Vec<String>,
     /// Whether those files were named; else they are the usual ones.
     pub identity_files_are_named: bool,
+    /// Whether one of them was named for this host in particular: by the command line, or in a section whose pattern
+    /// names it rather than all hosts.
+    pub identity_files_are_own: bool,
     /// Files of certificates to log in with.
     pub certificate_files: Vec<String>,
     /// Whether the agent's other keys are left out.

@@ -36,6 +36,10 @@ pub(super) struct Reader<'a> {
     pub(super) scope: Scope,
     /// Whether a line asked for a second pass.
     pub(super) wants_final: bool,
+    /// Whether the section that is being read names the host, rather than all hosts.
+    pub(super) names_host: bool,
+    /// Whether such a section names a key to log in with.
+    pub(super) has_own_identity: bool,
 }
 
 /// Where a line stands, and what that means.
@@ -105,6 +109,8 @@ impl Reader<'_> {
     /// How many lines are bad.
     fn lines(&mut self, text: &str, source: Source<'_>) -> Result<usize, Fatal> {
         let (mut active, mut bad) = (true, 0);
+        // What is included belongs to the section that includes it, and ends none.
+        let names_host = self.names_host;
         for (number, text) in text.split('\n').enumerate() {
             let place = format!("{} line {}", source.path, number + 1);
             // As a C string ends there.
@@ -115,6 +121,7 @@ impl Reader<'_> {
             let good = self.line(&line, &place, Some(source), &mut active)?;
             bad += usize::from(!good);
         }
+        self.names_host = names_host;
         Ok(bad)
     }
 
@@ -209,6 +216,7 @@ impl Reader<'_> {
                 return Ok(self.host(arguments, source).map(|found| *active = found));
             }
             (Meaning::Match, Some(source)) => {
+                self.names_host = false;
                 let found = criteria::evaluate(self, arguments, place)?;
                 return Ok(found.map(|found| *active = found && !source.is_idle));
             }
@@ -233,6 +241,7 @@ impl Reader<'_> {
             )));
         }
         if let (true, Some(value)) = (active, value) {
+            self.has_own_identity |= self.names_host && key == Key::IdentityFile;
             self.settings.say(key, value);
         }
         Ok(())
@@ -241,6 +250,7 @@ impl Reader<'_> {
     /// Whether one of the patterns matches, and none of those after `!`.
     fn host(&mut self, arguments: &mut Arguments<'_>, source: Source<'_>) -> Result<bool, Fault> {
         let (keyword, mut found) = (arguments.keyword, false);
+        self.names_host = false;
         for word in arguments.all() {
             if word.is_empty() {
                 return Err(Fault::error(format!("keyword {keyword} empty argument")));
@@ -249,7 +259,11 @@ impl Reader<'_> {
             let matches = pattern::matches(excluded.unwrap_or(&word), &self.scope.host);
             match (excluded, matches) {
                 (Some(_), true) => return Ok(false),
-                (_, matches) => found |= matches && excluded.is_none(),
+                (None, true) => {
+                    found = true;
+                    self.names_host |= names_some(&word);
+                }
+                (_, false) => {}
             }
         }
         Ok(found && !source.is_idle)
@@ -369,6 +383,12 @@ pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next();
     words.unwrap_or_default().to_owned()
+}
+
+/// Whether patterns mean some hosts rather than all.
+pub(super) fn names_some(patterns: &str) -> bool {
+    let mut wanted = patterns.split(',').filter(|one| !one.starts_with('!'));
+    wanted.any(|pattern| pattern.contains(|one| !matches!(one, '*' | '?')))
 }
 
 fn refuse(arguments: &mut Arguments<'_>, active: bool) -> Read {

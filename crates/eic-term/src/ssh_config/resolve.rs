@@ -90,6 +90,8 @@ pub(super) struct Resolved {
     pub(super) tokens: Tokens,
     /// Settings that nobody named.
     pub(super) unnamed: Vec<Key>,
+    /// Whether a key was named for this host in particular.
+    pub(super) has_own_identity: bool,
 }
 
 impl Resolved {
@@ -99,7 +101,8 @@ impl Resolved {
         if line.syslog || line.log_file.is_some() {
             log.redirect(line.log_file.clone());
         }
-        let host = read(&line, &mut settings, system, log)?;
+        let is_typed = settings.has(Key::IdentityFile);
+        let (host, is_own) = read(&line, &mut settings, system, log)?;
         let named = |key: &Key| settings.has(*key);
         let watched = [Key::User, Key::IdentityFile, Key::HostKeyAlgorithms];
         let unnamed = watched.into_iter().filter(|key| !named(key)).collect();
@@ -113,17 +116,19 @@ impl Resolved {
             settings,
             tokens,
             unnamed,
+            has_own_identity: is_typed || is_own,
         })
     }
 }
 
-/// Reads the files, a second time where they or a new name for the host ask for it; the host to connect to.
+/// Reads the files, a second time where they or a new name for the host ask for it; the host to connect to, and
+/// whether they name a key for it in particular.
 fn read(
     line: &CommandLine,
     settings: &mut Settings,
     system: &dyn System,
     log: &mut Log,
-) -> Result<String, Fatal> {
+) -> Result<(String, bool), Fatal> {
     let command = line.command.as_ref();
     let command = command.map(|command| command.to_string_lossy().into_owned());
     let scope = Scope {
@@ -138,6 +143,8 @@ fn read(
         settings,
         scope,
         wants_final: false,
+        names_host: false,
+        has_own_identity: false,
     };
     files(&mut reader, line)?;
     let host = reader.host_name();
@@ -151,7 +158,7 @@ fn read(
         reader.scope.is_final = true;
         files(&mut reader, line)?;
     }
-    Ok(host)
+    Ok((host, reader.has_own_identity))
 }
 
 /// The file that is named, or the user's and the system's, either of which may be missing.
@@ -168,6 +175,47 @@ fn files(reader: &mut Reader<'_>, line: &CommandLine) -> Result<(), Fatal> {
             let _unreadable = reader.file(Source::user(&local.user_config, true))?;
             let _unreadable = reader.file(Source::system(&local.system_config))?;
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    #[test]
+    fn whose_keys_are_a_hosts_own() {
+        for (config, typed, expected) in [
+            ("IdentityFile a", "web", false),
+            ("Host *\nIdentityFile a", "web", false),
+            ("Host * !db\nIdentityFile a", "web", false),
+            ("Host web\nPort 1\nMatch all\nIdentityFile a", "web", false),
+            ("Match user me\nIdentityFile a", "web", false),
+            ("Match host *\nIdentityFile a", "web", false),
+            ("Host web\nIdentityFile a", "web", true),
+            (
+                "Host w*\nIdentityFile a\nHost *\nIdentityFile b",
+                "web",
+                true,
+            ),
+            ("Host db\nIdentityFile a", "web", false),
+            ("Match host w* user me\nIdentityFile a", "web", true),
+            ("Match host web user you\nIdentityFile a", "web", false),
+            ("Match originalhost web\nIdentityFile a", "web", true),
+            ("Host web\nInclude more", "web", true),
+            ("Include more", "web", false),
+            ("", "-oIdentityFile=a web", true),
+            ("", "web", false),
+        ] {
+            let system = Fake::default()
+                .with_file("/home/me/.ssh/config", config)
+                .with_file("/home/me/.ssh/more", "IdentityFile a");
+            let words: Vec<_> = typed.split(' ').map(OsString::from).collect();
+            let Request::Connect(options) = resolve(&words, &system).unwrap().request else {
+                panic!("{config}");
+            };
+            assert_eq!(options.identity_files_are_own, expected, "{config:?}");
         }
     }
 }

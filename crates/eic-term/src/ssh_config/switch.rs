@@ -323,6 +323,8 @@ fn set(parser: &mut Parser<'_>, text: &str) -> Done {
         settings: &mut parser.line.settings,
         scope: Scope::default(),
         wants_final: false,
+        names_host: true,
+        has_own_identity: false,
     };
     reader.option(text)?;
     Ok(Step::Said)

@@ -95,6 +95,7 @@ impl Resolved {
 
     fn login(&self, options: &mut ResolvedOptions) {
         options.identity_files_are_named = !self.unnamed.contains(&Key::IdentityFile);
+        options.identity_files_are_own = self.has_own_identity;
         options.identities_only = self.flag(Key::IdentitiesOnly);
         options.identity_agent = match self.text(Key::IdentityAgent) {
             None => IdentityAgent::Environment,

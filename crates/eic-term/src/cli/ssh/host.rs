@@ -1,6 +1,6 @@
 //! The login to a host that is no instance.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::cli::ui::Ui;
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// Any byte stream.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -46,8 +46,9 @@ pub(super) async fn log_in(
         .on_banner(move |text| banner.banner(text));
     if options.server_alive_interval > 0 {
         let interval = Duration::from_secs(options.server_alive_interval.into());
-        builder = builder.keepalive(Some(interval));
-        builder = builder.misses(options.server_alive_count_max);
+        builder = builder
+            .keepalive(Some(interval))
+            .keepalive_misses(options.server_alive_count_max);
     }
     let (bytes, time) = super::rekey_after(options);
     builder = builder.rekey_after(bytes, time);
@@ -207,14 +208,7 @@ fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
 pub(super) async fn connect(options: &ResolvedOptions) -> Result<TcpStream, Failure> {
     let (host, port) = (options.host_name.as_str(), options.port);
     let what = format!("cannot connect to {host} port {port}");
-    let found = lookup_host((host, port)).await;
-    let found = found.map_err(|source| Failure::new(format!("cannot resolve `{host}`"), source))?;
-    let wanted = |address: &SocketAddr| match options.address_family {
-        AddressFamily::Any => true,
-        AddressFamily::Inet => address.is_ipv4(),
-        AddressFamily::Inet6 => address.is_ipv6(),
-    };
-    let addresses: Vec<_> = found.filter(wanted).collect();
+    let addresses = addresses(options).await?;
     let mut failure = Failure::caused(&what, "it has no address of the wanted kind");
     for attempt in 0..options.connection_attempts.max(1) {
         if attempt > 0 {
@@ -230,6 +224,28 @@ pub(super) async fn connect(options: &ResolvedOptions) -> Result<TcpStream, Fail
         }
     }
     Err(failure)
+}
+
+/// The addresses of the wanted kind.
+async fn addresses(options: &ResolvedOptions) -> Result<Vec<SocketAddr>, Failure> {
+    let host = options.host_name.as_str();
+    let found = lookup_host((host, options.port)).await;
+    let found = found.map_err(|source| Failure::new(format!("cannot resolve `{host}`"), source))?;
+    let wanted = |address: &SocketAddr| match options.address_family {
+        AddressFamily::Any => true,
+        AddressFamily::Inet => address.is_ipv4(),
+        AddressFamily::Inet6 => address.is_ipv6(),
+    };
+    Ok(found.filter(wanted).collect())
+}
+
+/// One address: of the older kind, where it has both.
+pub(super) async fn address(options: &ResolvedOptions) -> Result<IpAddr, Failure> {
+    let mut all = addresses(options).await?;
+    all.sort_by_key(SocketAddr::is_ipv6);
+    let first = all.first().map(SocketAddr::ip);
+    let what = format!("cannot connect to {}", options.host_name);
+    first.ok_or_else(|| Failure::caused(what, "it has no address of the wanted kind"))
 }
 
 async fn connect_to(address: SocketAddr, from: Option<&str>) -> std::io::Result<TcpStream> {

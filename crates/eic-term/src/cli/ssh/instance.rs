@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
 use eic_term::ssh_config::ResolvedOptions;
-use eic_term::{Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via};
+use eic_term::{
+    ConnectionType, Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via,
+};
 
 use super::host::{self, Stream};
 use crate::cli::args::Common;
@@ -33,7 +35,7 @@ enum Meaning {
 }
 
 /// Endings of the names that EC2 gives to instances.
-const EC2_DOMAINS: [&str; 4] = [
+pub(super) const EC2_DOMAINS: [&str; 4] = [
     ".compute.internal",
     ".ec2.internal",
     ".compute.amazonaws.com",
@@ -65,9 +67,14 @@ pub(super) async fn find(
     options: &ResolvedOptions,
     hop: bool,
     with_pty: bool,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Option<Instance>, Failure> {
-    let (selector, certain) = match meaning(&options.host_name) {
+    let meaning = match &account.instance {
+        Some(id) => Meaning::Instance(Selector::Id(id.clone())),
+        None => meaning(&options.host_name),
+    };
+    let (selector, certain) = match meaning {
         Meaning::Host => return Ok(None),
         _ if options.proxy_command.is_some() => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
@@ -75,7 +82,7 @@ pub(super) async fn find(
         Meaning::Perhaps(_) if is_known(options, ui) => return Ok(None),
         Meaning::Perhaps(selector) => (selector, false),
     };
-    let found = look_up(options, &selector, hop, with_pty, ui).await;
+    let found = look_up(options, &selector, hop, with_pty, account, ui).await;
     match found {
         Err(failure) if !certain && !failure.is_ambiguous => {
             ui.detail(&format!("no instance: {}", failure.failure));
@@ -126,9 +133,14 @@ async fn look_up(
     selector: &Selector,
     hop: bool,
     with_pty: bool,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Instance, NotFound> {
-    let common = common(options, hop)?;
+    let mut common = common(options, hop, account)?;
+    if account.instance.is_some() {
+        common.instance_ip = Some(host::address(options).await?);
+        common.connection_type = Some(ConnectionType::Direct);
+    }
     let target = eic_auth::Target {
         user: None,
         selector: selector.clone(),
@@ -137,9 +149,7 @@ async fn look_up(
     settings.options.algorithms = super::algorithms(options);
     let (bytes, time) = super::rekey_after(options);
     (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
-    if options.server_alive_interval > 0 {
-        settings.options.misses = Some(options.server_alive_count_max);
-    }
+    settings.options.keepalive_misses = options.server_alive_count_max;
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let connector = settings.connector(ui).await?;
     let mut destination = connector.find(selector).await?;
@@ -155,33 +165,32 @@ async fn look_up(
 }
 
 /// OpenSSH's options in our words.
-fn common(options: &ResolvedOptions, hop: bool) -> Result<Common, Failure> {
+fn common(options: &ResolvedOptions, hop: bool, account: &Common) -> Result<Common, Failure> {
     let seconds = |seconds: u32| u16::try_from(seconds).unwrap_or(u16::MAX);
     let user = match options.user_is_named {
         true => Some(options.user.parse::<OsUser>()),
         false => None,
     };
     let user = user.transpose();
-    let untyped = Common::untyped();
-    let untyped = untyped.map_err(|source| Failure::new("cannot read the environment", source))?;
     Ok(Common {
         login_name: user.map_err(|source| Failure::new("cannot log in", source))?,
         ssh_port: Some(options.port).filter(|port| *port != 22),
-        identity: named_files(options),
+        identity: own_files(options),
         host_key: Some(host::level(options)),
         connect_timeout: options.connect_timeout.filter(|one| *one > 0).map(seconds),
         keepalive: Some(options.server_alive_interval)
             .filter(|interval| *interval > 0)
             .map(seconds),
         // From another host it is the instance's own address that leads there.
-        connection_type: hop.then_some(eic_term::ConnectionType::Direct),
-        ..untyped
+        connection_type: hop.then_some(ConnectionType::Direct),
+        ..account.clone()
     })
 }
 
-/// The key files that were named: nothing is pushed then.
-fn named_files(options: &ResolvedOptions) -> Vec<std::path::PathBuf> {
-    if !options.identity_files_are_named {
+/// The key files that were named for this host: nothing is pushed then. Those that are named for all hosts are for
+/// those to which no key can be pushed.
+pub(super) fn own_files(options: &ResolvedOptions) -> Vec<std::path::PathBuf> {
+    if !options.identity_files_are_own {
         return Vec::new();
     }
     let files = options.identity_files.iter().map(std::path::PathBuf::from);

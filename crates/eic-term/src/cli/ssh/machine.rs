@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 
 use eic_term::ssh_config::{Local, System};
+use etcetera::home_dir;
 
 use super::platform;
 use crate::cli::report::Failure;
@@ -19,6 +20,25 @@ impl Machine {
         let local = platform::local();
         let local = local.map_err(|source| Failure::new("cannot find out who you are", source))?;
         Ok(Self { local })
+    }
+
+    /// The same for our own commands, whose files are all below `$HOME`, where that is another folder than the user
+    /// database names.
+    pub(super) fn at_home() -> Result<Self, Failure> {
+        let mut machine = Self::this()?;
+        if let Ok(home) = home_dir() {
+            let local = &mut machine.local;
+            local.home = home.to_string_lossy().into_owned();
+            local.user_config = format!("{}/.ssh/config", local.home);
+        }
+        Ok(machine)
+    }
+
+    /// The user's configuration file, where it is another than [`this`](Self::this) reads.
+    pub(super) fn other_config(&self) -> Option<String> {
+        let usual = Self::this().ok()?.local.user_config;
+        let other = Some(&self.local.user_config).filter(|path| **path != usual);
+        other.filter(|path| self.find(path).is_ok()).cloned()
     }
 }
 

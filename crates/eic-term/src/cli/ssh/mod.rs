@@ -1,5 +1,6 @@
 //! `ssh`: OpenSSH's command line, as `eic-term ssh …` or under the name `ssh`.
 
+mod configured;
 mod glob;
 mod host;
 mod instance;
@@ -26,7 +27,9 @@ use eic_term::ssh_config::{
 };
 use eic_term::{AlgorithmLists, visible};
 
+pub(crate) use self::configured::Configured;
 use self::machine::Machine;
+use super::args::Common;
 use super::log;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
@@ -42,6 +45,17 @@ pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
+    let account = Common::untyped();
+    let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
+    run_for(arguments, &account, ui)
+}
+
+/// The same with an account's instances.
+pub(crate) fn run_for(
+    arguments: &[OsString],
+    account: &Common,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
     let resolution = match resolve(arguments)? {
         Ok(resolution) => resolution,
         Err(Refused(messages)) => {
@@ -53,7 +67,7 @@ pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> 
     match resolution.request {
         Request::Version => ui.notice(&version()),
         Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => return connect(&options),
+        Request::Connect(options) => return connect(&options, account),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,7 +79,7 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
 }
 
 /// Logs in and does what the session is for.
-fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
+fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Failure> {
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -88,7 +102,7 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     }
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, &ui).await?;
+        let session = open::open(options, with_pty, account, &ui).await?;
         session::run(options, session, with_pty, &ui).await
     });
     // It is said where the log is.

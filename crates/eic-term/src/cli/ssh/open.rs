@@ -3,24 +3,26 @@
 use std::pin::Pin;
 
 use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
-use eic_term::{Address, Error, Session};
+use eic_term::{Address, Error, Session, TrustLevel};
 
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
 use super::machine::Machine;
+use crate::cli::args::Common;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
 /// How many hosts may be on the way; more are a circle.
 const MOST_HOPS: usize = 16;
 
-/// Logs in.
+/// Logs in; `account` says whose instances they are.
 pub(super) async fn open(
     options: &ResolvedOptions,
     with_pty: bool,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Session, Failure> {
-    open_behind(options, with_pty, 0, ui).await
+    open_behind(options, with_pty, 0, account, ui).await
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session, Failure>> + Send + 'a>>;
@@ -29,6 +31,7 @@ fn open_behind<'a>(
     options: &'a ResolvedOptions,
     with_pty: bool,
     hops: usize,
+    account: &'a Common,
     ui: &'a Ui,
 ) -> Opening<'a> {
     Box::pin(async move {
@@ -37,10 +40,10 @@ fn open_behind<'a>(
             return Err(Failure::caused(what, "too many hosts are on the way"));
         }
         let behind = !options.proxy_jump.is_empty();
-        let instance = instance::find(options, behind, with_pty, ui).await?;
+        let instance = instance::find(options, behind, with_pty, account, ui).await?;
         let session = match &instance {
-            Some(instance) => to_instance(instance, options, hops, ui).await?,
-            None => to_host(options, with_pty, hops, ui).await?,
+            Some(instance) => to_instance(instance, options, hops, account, ui).await?,
+            None => to_host(options, with_pty, hops, account, ui).await?,
         };
         session
             .algorithms()
@@ -54,6 +57,7 @@ async fn to_instance(
     instance: &Instance,
     options: &ResolvedOptions,
     hops: usize,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Session, Failure> {
     ui.detail(&format!(
@@ -62,11 +66,11 @@ async fn to_instance(
         instance.id()
     ));
     let address = instance.destination.address.to_string();
-    let over = through(options, &address, hops, ui).await?;
+    let over = through(options, &address, hops, account, ui).await?;
     match instance.log_in(over).await {
         Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, ui).await? {
             true => {
-                let over = through(options, &address, hops, ui).await?;
+                let over = through(options, &address, hops, account, ui).await?;
                 Ok(instance.log_in(over).await?)
             }
             false => Err(Error::HostKey(doubt).into()),
@@ -79,15 +83,16 @@ async fn to_host(
     options: &ResolvedOptions,
     with_pty: bool,
     hops: usize,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Session, Failure> {
     let known = host::known_hosts(options, ui);
-    let stream = stream(options, hops, ui).await?;
+    let stream = stream(options, hops, account, ui).await?;
     match host::log_in(options, stream, &known, with_pty, ui).await {
         Err(Error::HostKey(doubt)) => {
             match host::is_confirmed(&doubt, options, &known, ui).await? {
                 true => {
-                    let stream = self::stream(options, hops, ui).await?;
+                    let stream = self::stream(options, hops, account, ui).await?;
                     Ok(host::log_in(options, stream, &known, with_pty, ui).await?)
                 }
                 false => Err(Error::HostKey(doubt).into()),
@@ -100,9 +105,10 @@ async fn to_host(
 async fn stream(
     options: &ResolvedOptions,
     hops: usize,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Box<dyn Stream>, Failure> {
-    if let Some(stream) = through(options, &options.host_name, hops, ui).await? {
+    if let Some(stream) = through(options, &options.host_name, hops, account, ui).await? {
         return Ok(stream);
     }
     match &options.proxy_command {
@@ -112,17 +118,18 @@ async fn stream(
 }
 
 /// A stream by way of other hosts; `None` where none is on the way.
-async fn through(
+pub(super) async fn through(
     options: &ResolvedOptions,
     to: &str,
     hops: usize,
+    account: &Common,
     ui: &Ui,
 ) -> Result<Option<Box<dyn Stream>>, Failure> {
     let Some((last, before)) = options.proxy_jump.split_last() else {
         return Ok(None);
     };
-    let next = hop_options(last, before, options)?;
-    let session = open_behind(&next, false, hops + 1, ui).await?;
+    let next = hop_options(last, before, options, account)?;
+    let session = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
     let stream = session.connect(&Address::tcp(to, options.port)).await?;
     Ok(Some(Box::new(stream)))
 }
@@ -132,10 +139,14 @@ fn hop_options(
     hop: &Hop,
     before: &[Hop],
     options: &ResolvedOptions,
+    account: &Common,
 ) -> Result<ResolvedOptions, Failure> {
     let mut arguments: Vec<String> = Vec::new();
     if let Some(file) = &options.config_file {
         arguments.extend(["-F".to_owned(), file.clone()]);
+    }
+    if let Some(level) = account.host_key {
+        arguments.push(format!("-oStrictHostKeyChecking={}", checking(level)));
     }
     if let Some(user) = &hop.user {
         arguments.extend(["-l".to_owned(), user.clone()]);
@@ -157,5 +168,15 @@ fn hop_options(
     {
         Request::Connect(options) => Ok(*options),
         _ => Err(Failure::caused(what(), "it is no host")),
+    }
+}
+
+/// What `--host-key` is to ssh(1).
+fn checking(level: TrustLevel) -> &'static str {
+    match level {
+        TrustLevel::Strict => "yes",
+        TrustLevel::Aws => "ask",
+        TrustLevel::AcceptNew => "accept-new",
+        TrustLevel::Off => "no",
     }
 }

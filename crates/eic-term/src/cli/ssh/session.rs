@@ -103,7 +103,7 @@ fn command(options: &ResolvedOptions, session: &Session) -> Command {
 }
 
 /// Offers the variables that `SetEnv` and `SendEnv` name.
-fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
+pub(super) fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
     let patterns = options
         .send_env
         .iter()
@@ -120,7 +120,7 @@ fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
     command
 }
 
-fn lend_agent(options: &ResolvedOptions, command: Command) -> Command {
+pub(super) fn lend_agent(options: &ResolvedOptions, command: Command) -> Command {
     let agent = match &options.forward_agent {
         ForwardAgent::No => None,
         ForwardAgent::Yes => identities::agents().into_iter().next(),
@@ -140,7 +140,7 @@ async fn join(session: &Session, to: &Address) -> Result<ExitCode, Failure> {
 }
 
 /// The forwards in our words; what we cannot forward is said.
-fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
+pub(super) fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
     let mut all = Forwardings {
         exit_on_forward_failure: options.exit_on_forward_failure,
         replace_sockets: options.stream_local_bind_unlink,
