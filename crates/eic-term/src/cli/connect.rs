@@ -22,7 +22,7 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     let forwards = Forwards::open(&args.forwardings, &session, ui).await?;
     let shell = args.interactive.lend_agent(session.shell())?;
     if with_pty {
-        return interact(shell, &session, forwards, &args.interactive, ui).await;
+        return interact(shell, Some(&session), forwards, &args.interactive, ui).await;
     }
     // As ssh(1) without a terminal: no PTY, streams as they are.
     let child = shell.spawn().await?;

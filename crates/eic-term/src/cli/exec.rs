@@ -16,7 +16,8 @@ pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCod
     let command = session.command(join_words(&args.command));
     let command = args.interactive.lend_agent(command)?;
     if with_pty {
-        return interactive::interact(command, &session, forwards, &args.interactive, ui).await;
+        return interactive::interact(command, Some(&session), forwards, &args.interactive, ui)
+            .await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
