@@ -27,6 +27,10 @@
 //! [`Session::forward_local`], [`Session::forward_remote`] and [`Session::forward_dynamic`] return guards; those of
 //! [`Persistent`] outlive the session.
 //!
+//! # How do several processes use one session?
+//!
+//! [`share`]: one holds it, the others are its guests.
+//!
 //! # Which features are there?
 //!
 //! - `ec2`: finds instances and endpoints by name, tag, address or id, with `aws-sdk-ec2`.
@@ -61,6 +65,7 @@ mod trust;
 mod visible;
 mod wire;
 
+pub mod share;
 pub mod ssh_config;
 #[cfg(feature = "terminal")]
 pub mod terminal;

@@ -48,6 +48,11 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::ListenRemote { .. } => Some(
             "another port, 0 lets the host choose; `AllowTcpForwarding` and `GatewayPorts` in its sshd_config".to_owned(),
         ),
+        Error::Shared { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => Some("`-M -N -f` starts one there; ControlPath says where".to_owned()),
+            std::io::ErrorKind::ConnectionRefused => Some("its process is gone: remove the socket, or -M, which replaces it".to_owned()),
+            _ => Some("another ControlPath, or -S none".to_owned()),
+        },
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }

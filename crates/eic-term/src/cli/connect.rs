@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     let shell = args.interactive.lend_agent(shell)?;
     if with_pty {
         let interactive = configured.interactive(&args.interactive);
-        return interact(shell, &session, forwards, &interactive, ui).await;
+        return interact(shell, Some(&session), forwards, &interactive, ui).await;
     }
     // As ssh(1) without a terminal: no PTY, streams as they are.
     let child = shell.spawn().await?;

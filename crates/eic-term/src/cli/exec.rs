@@ -23,7 +23,7 @@ pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCod
     let command = args.interactive.lend_agent(command)?;
     if with_pty {
         let interactive = configured.interactive(&args.interactive);
-        return interactive::interact(command, &session, forwards, &interactive, ui).await;
+        return interactive::interact(command, Some(&session), forwards, &interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());

@@ -57,6 +57,11 @@ impl Ui {
         !self.batch && terminal::can_ask()
     }
 
+    /// Whether more than what matters is said on standard error.
+    pub(crate) fn tells_details(&self) -> bool {
+        self.verbose && self.log.is_none()
+    }
+
     /// Says something that only `-v` wants to know.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbose {

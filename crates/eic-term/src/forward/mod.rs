@@ -27,4 +27,6 @@ pub use local::LocalForward;
 pub use persistent::{Persistent, PersistentEvent};
 pub(crate) use registry::{Incoming, Registry};
 pub use remote::RemoteForward;
+#[cfg(unix)]
+pub(crate) use socket::{SocketFile, UnixListener};
 pub use stream::RemoteStream;

@@ -147,7 +147,7 @@ impl Configured {
     /// Gives a command what the configuration says of its variables and of the ssh-agent.
     pub(crate) fn equip(&self, command: Command) -> Command {
         match &self.0 {
-            Some(options) => session::environment(options, session::lend_agent(options, command)),
+            Some(options) => session::dressed(options, command),
             None => command,
         }
     }

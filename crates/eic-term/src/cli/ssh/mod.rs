@@ -14,6 +14,7 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod session;
+mod share;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -29,33 +30,47 @@ use eic_term::{AlgorithmLists, visible};
 
 pub(crate) use self::configured::Configured;
 use self::machine::Machine;
+use self::share::Process;
 use super::args::Common;
 use super::log;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
 
+/// The word before OpenSSH's command line, and the program's name in the place of it.
+const NAME: &str = "ssh";
+
 /// The arguments where they are ssh(1)'s: after the word `ssh`, or all of them under the name `ssh`.
 pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
     let program = all.next()?;
-    if Path::new(&program).file_stem()? == "ssh" {
+    if Path::new(&program).file_stem()? == NAME {
         return Some(all.collect());
     }
-    (all.next()? == "ssh").then(|| all.collect())
+    (all.next()? == NAME).then(|| all.collect())
+}
+
+/// One run of the program.
+struct Run<'a> {
+    options: &'a ResolvedOptions,
+    /// Whose instances there are.
+    account: &'a Common,
+    /// The command line that said so.
+    arguments: &'a [OsString],
 }
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
     let account = Common::untyped();
     let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
-    run_for(arguments, &account, ui)
+    run_for(arguments, account, ui)
 }
 
 /// The same with an account's instances.
 pub(crate) fn run_for(
     arguments: &[OsString],
-    account: &Common,
+    account: Common,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
+    let (process, arguments) = Process::of(arguments);
     let resolution = match resolve(arguments)? {
         Ok(resolution) => resolution,
         Err(Refused(messages)) => {
@@ -63,11 +78,21 @@ pub(crate) fn run_for(
             return Ok(ExitCode::from(FAILED));
         }
     };
-    say(&resolution.warnings, ui)?;
+    // What there is to say, the process in the foreground has said.
+    if process == Process::Foreground {
+        say(&resolution.warnings, ui)?;
+    }
     match resolution.request {
         Request::Version => ui.notice(&version()),
         Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => return connect(&options, account),
+        Request::Connect(options) => {
+            let run = Run {
+                options: &options,
+                account: &process.account(account),
+                arguments,
+            };
+            return connect(&run, &process);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,7 +104,8 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
 }
 
 /// Logs in and does what the session is for.
-fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Failure> {
+fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
+    let options = run.options;
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -94,17 +120,12 @@ fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Fail
     log::start_debug(verbose, log.clone());
     let ui = Ui::new(quiet, verbose).mark("debug1: ");
     let ui = ui.batch(options.batch_mode).log(log);
-    if options.control_command.is_some() {
-        return Err(no_master(options));
-    }
-    if options.fork_after_authentication {
-        ui.notice("warning: -f is not known here: this stays in the foreground");
-    }
-    let with_pty = session::wants_pty(options, &ui);
-    let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, account, &ui).await?;
-        session::run(options, session, with_pty, &ui).await
-    });
+    let workers = if session::will_want_pty(options) {
+        1
+    } else {
+        2
+    };
+    let outcome = super::block_on(workers, share::run(run, process, &ui));
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))
 }
@@ -116,14 +137,6 @@ fn verbosity(level: LogLevel) -> u8 {
         LogLevel::Debug3 => 3,
         _ => 0,
     }
-}
-
-fn no_master(options: &ResolvedOptions) -> Failure {
-    let path = options.control_path.as_deref().unwrap_or("none");
-    Failure::caused(
-        format!("cannot reach the shared connection at {path}"),
-        "connections are not shared",
-    )
 }
 
 /// The algorithms to offer. Where host keys are not named, those that are known come first.

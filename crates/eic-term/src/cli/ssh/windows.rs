@@ -58,3 +58,12 @@ pub(super) fn services() -> Option<String> {
 pub(super) fn addresses() -> Vec<IpAddr> {
     Vec::new()
 }
+
+/// A program cannot give its outputs up: it gets none, what it says is passed on, and an interrupt is not for it.
+pub(super) fn without_output(command: &mut tokio::process::Command) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .creation_flags(CREATE_NEW_PROCESS_GROUP);
+}
