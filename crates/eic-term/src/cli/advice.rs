@@ -51,6 +51,7 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Shared { source, .. } => match source.kind() {
             std::io::ErrorKind::NotFound => Some("`-M -N -f` starts one there; ControlPath says where".to_owned()),
             std::io::ErrorKind::ConnectionRefused => Some("its process is gone: remove the socket, or -M, which replaces it".to_owned()),
+            std::io::ErrorKind::UnexpectedEof => Some("again: the next one makes a connection anew".to_owned()),
             _ => Some("another ControlPath, or -S none".to_owned()),
         },
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),

@@ -36,6 +36,10 @@ impl Listener {
     #[expect(clippy::unused_async, reason = "it has the signature of the other")]
     pub(super) async fn bind(path: &Path) -> io::Result<Self> {
         let name = name(path)?;
+        // Wine makes a second first instance.
+        if ClientOptions::new().open(&name).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let next = access::create(&name, true).map_err(|error| match error.kind() {
             // What is there has the name already, whoever made it.
             io::ErrorKind::PermissionDenied => io::ErrorKind::AlreadyExists.into(),
@@ -126,10 +130,11 @@ mod tests {
     async fn a_pipe_has_one_listener_and_goes_with_it() {
         let path = Path::new(r"C:\Users\me\.ssh\control");
         let mut first = Listener::bind(path).await.unwrap();
+        let (came, went) = tokio::join!(first.accept(), connect(path));
+        assert!(came.is_ok(), "{:?}", came.err());
+        assert!(went.is_ok(), "{:?}", went.err());
         let again = Listener::bind(Path::new(r"c:\users\ME\.ssh\control")).await;
         assert_eq!(again.err().unwrap().kind(), io::ErrorKind::AlreadyExists);
-        let (came, went) = tokio::join!(first.accept(), connect(path));
-        assert!(came.is_ok() && went.is_ok());
         drop((came, went, first));
         let nobody = connect(path).await.err().unwrap();
         assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
