@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![allow(clippy::restriction, reason = "tests fail by panicking")]
 
+#[path = "drop_in/programs.rs"]
+mod programs;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};

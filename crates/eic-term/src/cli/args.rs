@@ -70,6 +70,8 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
+    /// Print the lines that make another program use this one, or write them
+    Setup(Setup),
     /// Look after the host keys that are pinned by instance id
     #[command(subcommand)]
     Trust(Trust),
@@ -354,6 +356,11 @@ pub(crate) struct Tunnel {
     #[arg(long, value_name = "PORT", default_value_t = 22, value_parser = endpoint_port)]
     pub(crate) port: u16,
 
+    /// Make way for another SSH client: push this public key of its own first (the instance takes it for 60
+    /// seconds), and go straight to an instance where a login would; the port is that of -p
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "port"])]
+    pub(crate) public_key: Option<PathBuf>,
+
     /// Listen on this address and open one tunnel a connection, instead of using stdio; port 0 lets
     /// the system choose
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen_address)]
@@ -362,6 +369,38 @@ pub(crate) struct Tunnel {
     /// Most connections at once with --listen (an endpoint takes 20)
     #[arg(long, value_name = "N", default_value_t = 20, requires = "listen", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_connections: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// The program that is to use this one
+    pub(crate) program: SetupProgram,
+
+    /// Write them to the file, between markers, in the place of older ones; what was there before is kept beside it
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// File to write to or to write for, instead of the program's usual one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Public key file that `ssh-config` pushes [default: ~/.ssh/id_ed25519.pub, or id_rsa.pub]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SetupProgram {
+    /// OpenSSH's client, for instance ids: ~/.ssh/config
+    SshConfig,
+    /// git: ~/.gitconfig
+    Git,
+    /// rsync: RSYNC_RSH in what the shell reads at a login
+    Rsync,
+    /// ansible: ~/.ansible.cfg
+    Ansible,
+    /// Visual Studio Code's Remote - SSH: settings.json
+    Vscode,
 }
 
 #[derive(Debug, Args)]

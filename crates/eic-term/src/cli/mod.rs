@@ -22,6 +22,7 @@ mod recording;
 mod report;
 mod send_key;
 mod settings;
+mod setup;
 mod ssh;
 mod streams;
 mod term;
@@ -100,6 +101,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,
+        Command::Setup(args) => setup::run(&args, ui),
         // It is run before anything else is read, where it is the first word.
         Command::Ssh { .. } => Err(Failure::usage(Misuse::BeforeSsh)),
         Command::Trust(args) => trust::run(common, &args, ui).await,

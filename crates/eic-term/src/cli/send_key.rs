@@ -1,5 +1,6 @@
 //! `eic-term send-key TARGET --public-key FILE`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use eic_term::Connector;
@@ -10,20 +11,24 @@ use super::settings::Settings;
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &SendKey, ui: &Ui) -> Result<ExitCode, Failure> {
-    let path = &args.public_key;
-    let failed = format!("cannot use the public key {}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|source| Failure::new(&failed, source))?;
-    let key = first_key(&text).ok_or_else(|| {
-        Failure::caused(
-            failed,
-            "it holds no public key in OpenSSH's form, or one that is neither RSA nor Ed25519",
-        )
-    })?;
+    let key = read(&args.public_key)?;
     let settings = Settings::load(common, Some(&args.target))?;
     let connector: Connector = settings.connector(ui).await?;
     let (id, user) = connector.send_key(&args.target, &key).await?;
     ui.notice(&format!("pushed to {user}@{id}: log in within 60 seconds"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the key of a file, in the form in which it is pushed.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    let failed = format!("cannot use the public key {}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|source| Failure::new(&failed, source))?;
+    first_key(&text).ok_or_else(|| {
+        Failure::caused(
+            failed,
+            "it holds no public key in OpenSSH's form, or one that is neither RSA nor Ed25519",
+        )
+    })
 }
 
 /// Takes the first key line without its comment, which AWS counts as part of the key's size.

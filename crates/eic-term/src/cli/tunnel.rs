@@ -2,24 +2,34 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use eic_auth::Tunnel as Stream;
+use eic_auth::Target;
 use eic_term::terminal::Terminations;
-use eic_term::{Connector, Destination};
-use tokio::io::copy_bidirectional;
+use eic_term::{Connector, Destination, Via};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::args::{Common, Tunnel};
 use super::report::Failure;
+use super::send_key;
 use super::settings::Settings;
+use super::ssh::Stream;
 use super::streams;
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Tunnel, ui: &Ui) -> Result<ExitCode, Failure> {
     let settings = Settings::load(common, Some(&args.target))?;
     let timeline = settings.options.timeline.clone();
+    let (port, limit) = (settings.options.port, settings.options.limit);
     let connector = settings.connector(ui).await?;
+    if let Some(file) = &args.public_key {
+        let key = send_key::read(file)?;
+        let made = make_way(&connector, &args.target, &key, port, limit).await;
+        ui.timeline(&timeline);
+        return on_stdio(made?).await;
+    }
     match args.listen {
         None => {
             let tunnel = connector.open_tunnel(&args.target, args.port).await;
@@ -34,8 +44,41 @@ pub(crate) async fn run(common: &Common, args: &Tunnel, ui: &Ui) -> Result<ExitC
     }
 }
 
+/// A stream to the SSH server, by the way that a login would take, while the key is pushed.
+async fn make_way(
+    connector: &Connector,
+    target: &Target,
+    key: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<Box<dyn Stream>, Failure> {
+    let push = async { Ok(connector.send_key(target, key).await?) };
+    let open = async {
+        let to = connector.find(&target.selector).await?;
+        Ok::<Box<dyn Stream>, Failure>(match to.via {
+            Via::Endpoint { .. } => Box::new(connector.open_tunnel_to(&to, port).await?),
+            Via::Direct => Box::new(dial((to.address, port).into(), limit).await?),
+        })
+    };
+    let (_, stream) = tokio::try_join!(push, open)?;
+    Ok(stream)
+}
+
+async fn dial(address: SocketAddr, limit: Duration) -> Result<TcpStream, Failure> {
+    let what = format!("cannot connect to {address}");
+    let connect = tokio::time::timeout(limit, TcpStream::connect(address)).await;
+    let connected = connect.map_err(|_| Failure::caused(&what, "it did not answer in time"))?;
+    let stream = connected.map_err(|source| Failure::new(&what, source))?;
+    stream
+        .set_nodelay(true)
+        .map_err(|source| Failure::new(&what, source))?;
+    Ok(stream)
+}
+
 /// Joins the tunnel to stdin and stdout. It has no half-close: at the end of input it is closed and drained.
-async fn on_stdio(tunnel: Stream) -> Result<ExitCode, Failure> {
+async fn on_stdio(
+    tunnel: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<ExitCode, Failure> {
     let joined = streams::join_stream(tunnel).await;
     joined.map_err(|source| Failure::io("the tunnel was lost", source))?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! Whether a name means an instance, and the login to one.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
 use eic_term::ssh_config::ResolvedOptions;
@@ -76,7 +77,7 @@ pub(super) async fn find(
     };
     let (selector, certain) = match meaning {
         Meaning::Host => return Ok(None),
-        _ if options.proxy_command.is_some() => return Ok(None),
+        _ if is_elsewhere(options) => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
         // Whoever may tag instances must not take the place of a host that is known by this name.
         Meaning::Perhaps(_) if is_known(options, ui) => return Ok(None),
@@ -91,6 +92,22 @@ pub(super) async fn find(
         Err(failure) => Err(failure.failure),
         Ok(instance) => Ok(Some(instance)),
     }
+}
+
+/// Whether a `ProxyCommand` leads to the host. One that is `eic-term tunnel`, as `eic-term setup ssh-config` writes
+/// it for OpenSSH's client, leads where we go without it.
+fn is_elsewhere(options: &ResolvedOptions) -> bool {
+    let command = options.proxy_command.as_deref();
+    command.is_some_and(|command| !is_our_tunnel(command))
+}
+
+fn is_our_tunnel(command: &str) -> bool {
+    let Some((program, _)) = command.split_once(" tunnel ") else {
+        return false;
+    };
+    let program = program.trim().trim_matches(['"', '\'']);
+    let stem = Path::new(program).file_stem();
+    stem.is_some_and(|stem| stem == "eic-term")
 }
 
 fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
@@ -190,7 +207,8 @@ fn common(options: &ResolvedOptions, hop: bool, account: &Common) -> Result<Comm
 /// The key files that were named for this host: nothing is pushed then. Those that are named for all hosts are for
 /// those to which no key can be pushed.
 pub(super) fn own_files(options: &ResolvedOptions) -> Vec<std::path::PathBuf> {
-    if !options.identity_files_are_own {
+    let for_tunnel = options.proxy_command.as_deref().is_some_and(is_our_tunnel);
+    if !options.identity_files_are_own || for_tunnel {
         return Vec::new();
     }
     let files = options.identity_files.iter().map(std::path::PathBuf::from);
@@ -225,6 +243,21 @@ impl Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ways_that_are_ours() {
+        for (command, expected) in [
+            ("eic-term tunnel %h", true),
+            ("/usr/bin/eic-term tunnel -p 22 x", true),
+            ("'/a b/eic-term' tunnel --public-key k x", true),
+            ("\"C:\\eic-term.exe\" tunnel x", cfg!(windows)),
+            ("eic-term ssh -W x:22 y", false),
+            ("nc x 22", false),
+            ("other-eic-term tunnel x", false),
+        ] {
+            assert_eq!(is_our_tunnel(command), expected, "{command}");
+        }
+    }
 
     #[test]
     fn what_names_mean() {

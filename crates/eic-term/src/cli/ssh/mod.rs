@@ -29,6 +29,7 @@ use eic_term::ssh_config::{
 use eic_term::{AlgorithmLists, visible};
 
 pub(crate) use self::configured::Configured;
+pub(crate) use self::host::Stream;
 use self::machine::Machine;
 use self::share::Process;
 use super::args::Common;
