@@ -84,7 +84,8 @@ pub use route::{ConnectionType, Route, choose_route};
 pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{
-    HostKey, HostKeyError, HostKeyPolicy, KnownHosts, Pin, PinFile, Proof, Trust, TrustLevel,
+    HostKey, HostKeyError, HostKeyPolicy, KeyChange, KnownHosts, Pin, PinFile, Proof, Trust,
+    TrustLevel,
 };
 pub use visible::{visible, visible_line};
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use eic_auth::Target;
 
-use super::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 
 #[derive(Debug, Args)]
 pub(crate) struct Forward {
@@ -30,6 +30,10 @@ pub(crate) struct Forwardings {
     /// Local SOCKS proxy (4, 4a, 5) whose connections come out at the host's side: [ADDR:]PORT
     #[arg(short = 'D', value_name = "SPEC")]
     pub(crate) dynamic: Vec<DynamicSpec>,
+
+    /// SOCKS proxies on the host, which ssh's command line alone asks for
+    #[arg(skip)]
+    pub(crate) remote_dynamic: Vec<RemoteDynamicSpec>,
 
     /// Start nothing where a forward cannot be set up; `forward` never does
     #[arg(long)]

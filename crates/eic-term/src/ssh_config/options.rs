@@ -9,6 +9,7 @@ use super::choices::{
 use super::expand::Tokens;
 use super::forward::{Forward, Target};
 use super::jump::Hop;
+use super::lexer;
 use super::log::{Messages, Refused};
 
 /// Everything that ssh(1) is told of one connection, by its command line, its configuration files and its defaults.
@@ -206,9 +207,26 @@ pub struct ResolvedOptions {
 }
 
 impl ResolvedOptions {
+    /// The words of [`known_hosts_command`](Self::known_hosts_command), with the tokens that are known only when it is
+    /// run: `%f`, `%H`, `%I`, `%K` and `%t`. It is no shell's.
+    ///
+    /// # Errors
+    /// Where a token is unknown or a quote is left open.
+    pub fn known_hosts_words(&self, more: &[(char, &str)]) -> Result<Vec<String>, Refused> {
+        let command = self.known_hosts_command.as_deref().unwrap_or_default();
+        let words = lexer::words(command).ok_or_else(|| {
+            Refused(Messages {
+                shown: vec![format!(
+                    "KnownHostsCommand \"{command}\" contains invalid quotes"
+                )],
+                ..Messages::default()
+            })
+        })?;
+        words.iter().map(|word| self.expand(word, more)).collect()
+    }
+
     /// Replaces the tokens in a command that is run only now, with those that are known only now: `%T` for
-    /// [`local_command`](Self::local_command); `%f`, `%H`, `%I`, `%K` and `%t` for
-    /// [`known_hosts_command`](Self::known_hosts_command).
+    /// [`local_command`](Self::local_command).
     ///
     /// # Errors
     /// Where a token is unknown.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use eic_term::ssh_config::{AddressFamily, IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
 use eic_term::{
-    Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod, Proof,
-    Session, SessionBuilder, TrustLevel,
+    Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod,
+    Session, SessionBuilder,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
@@ -61,43 +61,6 @@ pub(super) async fn log_in(
 
 fn name(options: &ResolvedOptions) -> String {
     options.host_name.clone()
-}
-
-/// What is known of the host, and what happens to a key that is not.
-pub(super) fn known_hosts(options: &ResolvedOptions, ui: &Ui) -> KnownHosts {
-    let (name, port) = match &options.host_key_alias {
-        Some(alias) => (alias.as_str(), 22),
-        None => (options.host_name.as_str(), options.port),
-    };
-    let mut known = KnownHosts::new(&name.to_lowercase(), port)
-        .level(level(options))
-        .hash(options.hash_known_hosts);
-    let none = |path: &&String| *path != "none";
-    for path in options.user_known_hosts_files.iter().filter(none) {
-        known = known.file(path);
-    }
-    for path in options.global_known_hosts_files.iter().filter(none) {
-        known = known.read_only(path);
-    }
-    let ui = ui.clone();
-    known.on_proof(move |name, key, proof, error| match (proof, error) {
-        (Proof::FirstUse, None) => ui.notice(&format!(
-            "Warning: Permanently added '{name}' ({key}) to the list of known hosts."
-        )),
-        (Proof::FirstUse, Some(error)) => ui.notice(&format!(
-            "Failed to add the host to the list of known hosts: {error}"
-        )),
-        _ => ui.detail(&format!("host key of {name}: {key} ({proof})")),
-    })
-}
-
-pub(super) fn level(options: &ResolvedOptions) -> TrustLevel {
-    match options.strict_host_key_checking {
-        StrictHostKeyChecking::Yes => TrustLevel::Strict,
-        StrictHostKeyChecking::Ask => TrustLevel::Aws,
-        StrictHostKeyChecking::AcceptNew => TrustLevel::AcceptNew,
-        StrictHostKeyChecking::Off => TrustLevel::Off,
-    }
 }
 
 /// Where nothing speaks for a host's key a person may; the key is added then.

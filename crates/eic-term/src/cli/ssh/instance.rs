@@ -6,7 +6,9 @@ use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
 use eic_term::ssh_config::ResolvedOptions;
 use eic_term::{Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via};
 
-use super::host::{self, Stream};
+use super::host::Stream;
+use super::known;
+use super::update::Believed;
 use crate::cli::args::Common;
 use crate::cli::connect;
 use crate::cli::interactive;
@@ -72,7 +74,7 @@ pub(super) async fn find(
         _ if options.proxy_command.is_some() => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
         // Whoever may tag instances must not take the place of a host that is known by this name.
-        Meaning::Perhaps(_) if is_known(options, ui) => return Ok(None),
+        Meaning::Perhaps(_) if is_known(options, ui).await => return Ok(None),
         Meaning::Perhaps(selector) => (selector, false),
     };
     let found = look_up(options, &selector, hop, with_pty, ui).await;
@@ -86,8 +88,10 @@ pub(super) async fn find(
     }
 }
 
-fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
-    let known = host::known_hosts(options, ui).is_known();
+async fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
+    let known = known::known_hosts(options, &Believed::default(), ui)
+        .is_known()
+        .await;
     // A file that cannot be read is an error at the login.
     known.unwrap_or(true)
 }
@@ -135,6 +139,8 @@ async fn look_up(
     };
     let mut settings = Settings::load(&common, Some(&target))?;
     settings.options.algorithms = super::algorithms(options);
+    let revoked = options.revoked_host_keys.iter();
+    settings.revoked = revoked.map(std::path::PathBuf::from).collect();
     let (bytes, time) = super::rekey_after(options);
     (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
     if options.server_alive_interval > 0 {
@@ -150,7 +156,7 @@ async fn look_up(
         connector,
         destination,
         user: common.login_name,
-        level: host::level(options),
+        level: known::level(options),
     })
 }
 
@@ -168,7 +174,7 @@ fn common(options: &ResolvedOptions, hop: bool) -> Result<Common, Failure> {
         login_name: user.map_err(|source| Failure::new("cannot log in", source))?,
         ssh_port: Some(options.port).filter(|port| *port != 22),
         identity: named_files(options),
-        host_key: Some(host::level(options)),
+        host_key: Some(known::level(options)),
         connect_timeout: options.connect_timeout.filter(|one| *one > 0).map(seconds),
         keepalive: Some(options.server_alive_interval)
             .filter(|interval| *interval > 0)

@@ -4,6 +4,7 @@ mod glob;
 mod host;
 mod instance;
 mod keys;
+mod known;
 mod machine;
 mod open;
 #[cfg(unix)]
@@ -13,6 +14,7 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod session;
+mod update;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -88,8 +90,12 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     }
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, &ui).await?;
-        session::run(options, session, with_pty, &ui).await
+        let (session, update) = open::open(options, with_pty, &ui).await?;
+        let ended = session::run(options, session, with_pty, &ui).await;
+        if let Some(update) = update {
+            update.finish().await;
+        }
+        ended
     });
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))

@@ -7,7 +7,9 @@ use eic_term::{Address, Error, Session};
 
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
+use super::known;
 use super::machine::Machine;
+use super::update::{Believed, Update};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
@@ -19,11 +21,13 @@ pub(super) async fn open(
     options: &ResolvedOptions,
     with_pty: bool,
     ui: &Ui,
-) -> Result<Session, Failure> {
+) -> Result<Opened, Failure> {
     open_behind(options, with_pty, 0, ui).await
 }
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session, Failure>> + Send + 'a>>;
+/// A session, and the learning of its host's keys where that is wanted.
+type Opened = (Session, Option<Update>);
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, Failure>> + Send + 'a>>;
 
 fn open_behind<'a>(
     options: &'a ResolvedOptions,
@@ -38,15 +42,15 @@ fn open_behind<'a>(
         }
         let behind = !options.proxy_jump.is_empty();
         let instance = instance::find(options, behind, with_pty, ui).await?;
-        let session = match &instance {
-            Some(instance) => to_instance(instance, options, hops, ui).await?,
+        let (session, update) = match &instance {
+            Some(instance) => (to_instance(instance, options, hops, ui).await?, None),
             None => to_host(options, with_pty, hops, ui).await?,
         };
         session
             .algorithms()
             .iter()
             .for_each(|agreed| ui.agreed(agreed));
-        Ok(session)
+        Ok((session, update))
     })
 }
 
@@ -80,21 +84,24 @@ async fn to_host(
     with_pty: bool,
     hops: usize,
     ui: &Ui,
-) -> Result<Session, Failure> {
-    let known = host::known_hosts(options, ui);
+) -> Result<Opened, Failure> {
+    let believed = Believed::default();
+    let known = known::known_hosts(options, &believed, ui);
     let stream = stream(options, hops, ui).await?;
-    match host::log_in(options, stream, &known, with_pty, ui).await {
+    let session = match host::log_in(options, stream, &known, with_pty, ui).await {
         Err(Error::HostKey(doubt)) => {
             match host::is_confirmed(&doubt, options, &known, ui).await? {
                 true => {
                     let stream = self::stream(options, hops, ui).await?;
-                    Ok(host::log_in(options, stream, &known, with_pty, ui).await?)
+                    host::log_in(options, stream, &known, with_pty, ui).await?
                 }
-                false => Err(Error::HostKey(doubt).into()),
+                false => return Err(Error::HostKey(doubt).into()),
             }
         }
-        done => Ok(done?),
-    }
+        done => done?,
+    };
+    let update = Update::start(options, known, &believed, &session, ui);
+    Ok((session, update))
 }
 
 async fn stream(
@@ -122,7 +129,7 @@ async fn through(
         return Ok(None);
     };
     let next = hop_options(last, before, options)?;
-    let session = open_behind(&next, false, hops + 1, ui).await?;
+    let (session, _) = open_behind(&next, false, hops + 1, ui).await?;
     let stream = session.connect(&Address::tcp(to, options.port)).await?;
     Ok(Some(Box::new(stream)))
 }

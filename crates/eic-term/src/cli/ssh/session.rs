@@ -12,7 +12,7 @@ use globset::Glob;
 use super::{host, platform};
 use crate::cli::args::Interactive;
 use crate::cli::forward_args::Forwardings;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -25,10 +25,11 @@ pub(super) async fn run(
     with_pty: bool,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
-    let forwards = Forwards::open(&forwardings(options, ui), &session, ui).await?;
+    let forwards = Forwards::open(&forwardings(options), &session, ui).await?;
     local_command(options, ui).await;
     if let Some(to) = &options.stdio_forward {
-        return join(&session, &connected(to)?).await;
+        let to = connected(to).ok_or_else(|| Failure::caused("-W", "it leads nowhere"))?;
+        return join(&session, &to).await;
     }
     if options.session_type == SessionType::None {
         return Err(session.closed().await.into());
@@ -139,8 +140,8 @@ async fn join(session: &Session, to: &Address) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The forwards in our words; what we cannot forward is said.
-fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
+/// The forwards in our words.
+fn forwardings(options: &ResolvedOptions) -> Forwardings {
     let mut all = Forwardings {
         exit_on_forward_failure: options.exit_on_forward_failure,
         replace_sockets: options.stream_local_bind_unlink,
@@ -153,18 +154,19 @@ fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
         });
     }
     for one in &options.local_forwards {
-        if let Ok(to) = connected(&one.connect) {
+        if let Some(to) = connected(&one.connect) {
             let on = local(&one.listen);
             all.local.push(LocalSpec { on, to });
         }
     }
     for one in &options.remote_forwards {
+        let on = listened(&one.listen, false);
         match connected(&one.connect) {
-            Ok(to) => {
-                let on = listened(&one.listen, false);
-                all.remote.push(RemoteSpec { on, to });
-            }
-            Err(failure) => ui.failure(&failure),
+            Some(to) => all.remote.push(RemoteSpec { on, to }),
+            None => all.remote_dynamic.push(RemoteDynamicSpec {
+                on,
+                permitted: options.permit_remote_open.clone(),
+            }),
         }
     }
     all
@@ -183,13 +185,11 @@ fn listened(listen: &Listen, open: bool) -> Address {
     }
 }
 
-fn connected(to: &Target) -> Result<Address, Failure> {
+/// Where connections go; `None` where each says so itself.
+fn connected(to: &Target) -> Option<Address> {
     match to {
-        Target::Port { host, port } => Ok(Address::tcp(host, *port)),
-        Target::Path(path) => Ok(Address::unix(path)),
-        Target::Socks => Err(Failure::caused(
-            "cannot forward by SOCKS from the host",
-            "remote dynamic forwards are not known here",
-        )),
+        Target::Port { host, port } => Some(Address::tcp(host, *port)),
+        Target::Path(path) => Some(Address::unix(path)),
+        Target::Socks => None,
     }
 }
