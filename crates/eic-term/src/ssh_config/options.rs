@@ -97,6 +97,8 @@ pub struct ResolvedOptions {
     pub add_keys_to_agent_seconds: u32,
     /// A library of keys on tokens (PKCS#11).
     pub pkcs11_provider: Option<String>,
+    /// What speaks with security tokens: a library's path, `internal`, or `$NAME` for a variable.
+    pub security_key_provider: String,
     /// Ways to log in, most wanted first; empty for the client's own order.
     pub preferred_authentications: Vec<String>,
     /// Whether keys are tried.

@@ -117,6 +117,8 @@ impl Resolved {
         options.add_keys_to_agent = AddKeysToAgent::parse(how)
             .unwrap_or_else(|| or_time(&options.add_keys_to_agent_seconds));
         options.pkcs11_provider = self.text(Key::Pkcs11Provider);
+        let provider = self.text(Key::SecurityKeyProvider);
+        options.security_key_provider = provider.unwrap_or_else(|| "internal".to_owned());
         options.preferred_authentications = self.names(Key::PreferredAuthentications);
         let pubkey = self.text(Key::PubkeyAuthentication);
         options.pubkey_authentication = pubkey.as_deref() != Some("false");

@@ -14,6 +14,7 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod session;
+mod token;
 mod update;
 
 use std::ffi::OsString;

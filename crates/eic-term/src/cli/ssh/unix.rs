@@ -12,6 +12,14 @@ use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 use nix::unistd::{User, gethostname, getuid};
 
+/// Where systems keep OpenSSH's helper for security keys.
+pub(super) const SK_HELPERS: &[&str] = &[
+    "/usr/lib/openssh/ssh-sk-helper",
+    "/usr/libexec/openssh/ssh-sk-helper",
+    "/usr/libexec/ssh-sk-helper",
+    "/usr/lib/ssh/ssh-sk-helper",
+];
+
 /// As OpenSSH does, by the user database: `$HOME` and `$USER` do not count.
 pub(super) fn local() -> io::Result<Local> {
     let uid = getuid();

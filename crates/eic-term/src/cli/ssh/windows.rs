@@ -8,6 +8,12 @@ use std::process::Command;
 
 use eic_term::ssh_config::Local;
 
+/// Where Windows keeps OpenSSH's helper for security keys.
+pub(super) const SK_HELPERS: &[&str] = &[
+    r"C:\Windows\System32\OpenSSH\ssh-sk-helper.exe",
+    r"C:\Program Files\OpenSSH\ssh-sk-helper.exe",
+];
+
 pub(super) fn local() -> io::Result<Local> {
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let home = env::home_dir().ok_or_else(|| io::Error::other("no home folder is known"))?;
