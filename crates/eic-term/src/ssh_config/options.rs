@@ -11,6 +11,7 @@ use super::forward::{Forward, Target};
 use super::jump::Hop;
 use super::lexer;
 use super::log::{Messages, Refused};
+use super::special;
 
 /// Everything that ssh(1) is told of one connection, by its command line, its configuration files and its defaults.
 /// Times are in seconds, sizes in bytes. Paths have their `~`, tokens and variables replaced.
@@ -178,6 +179,8 @@ pub struct ResolvedOptions {
     pub stream_local_bind_unlink: bool,
     /// Whether X11 is forwarded.
     pub forward_x11: bool,
+    /// Whether network devices are joined (`-w`).
+    pub tunnel: bool,
 
     /// Patterns of the environment's variables that are sent.
     pub send_env: Vec<String>,
@@ -209,6 +212,13 @@ pub struct ResolvedOptions {
 }
 
 impl ResolvedOptions {
+    /// IP's type of service for the connection, RFC 791's or RFC 2474's eight bits; `None` for the system's own.
+    #[must_use]
+    pub fn type_of_service(&self, interactive: bool) -> Option<u32> {
+        let (shell, bulk) = &self.ip_qos;
+        special::type_of_service(if interactive { shell } else { bulk })
+    }
+
     /// The words of [`known_hosts_command`](Self::known_hosts_command), with the tokens that are known only when it is
     /// run: `%f`, `%H`, `%I`, `%K` and `%t`. It is no shell's.
     ///

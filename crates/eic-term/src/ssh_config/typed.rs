@@ -172,6 +172,8 @@ impl Resolved {
         options.stream_local_bind_mask = u32::from_str_radix(&mask, 8).unwrap_or(0o177);
         options.stream_local_bind_unlink = self.flag(Key::StreamLocalBindUnlink);
         options.forward_x11 = self.flag(Key::ForwardX11);
+        let tunnel = self.text(Key::Tunnel).unwrap_or_default();
+        options.tunnel = tunnel != "false" && tunnel != "no";
     }
 
     fn sharing(&self, options: &mut ResolvedOptions) {

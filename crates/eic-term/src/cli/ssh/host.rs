@@ -1,16 +1,14 @@
 //! The login to a host that is no instance.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eic_term::ssh_config::{AddressFamily, IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
+use eic_term::ssh_config::{IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
 use eic_term::{
     Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod,
     Session, SessionBuilder,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::{keys, platform};
 use crate::cli::identities;
@@ -164,51 +162,6 @@ fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
         .filter_map(named)
         .map(|(_, method, _)| *method)
         .collect()
-}
-
-/// Connects by TCP, to the first address that answers.
-pub(super) async fn connect(options: &ResolvedOptions) -> Result<TcpStream, Failure> {
-    let (host, port) = (options.host_name.as_str(), options.port);
-    let what = format!("cannot connect to {host} port {port}");
-    let found = lookup_host((host, port)).await;
-    let found = found.map_err(|source| Failure::new(format!("cannot resolve `{host}`"), source))?;
-    let wanted = |address: &SocketAddr| match options.address_family {
-        AddressFamily::Any => true,
-        AddressFamily::Inet => address.is_ipv4(),
-        AddressFamily::Inet6 => address.is_ipv6(),
-    };
-    let addresses: Vec<_> = found.filter(wanted).collect();
-    let mut failure = Failure::caused(&what, "it has no address of the wanted kind");
-    for attempt in 0..options.connection_attempts.max(1) {
-        if attempt > 0 {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        for address in &addresses {
-            let connect = connect_to(*address, options.bind_address.as_deref());
-            match tokio::time::timeout(limit(options), connect).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(source)) => failure = Failure::new(&what, source),
-                Err(_) => failure = Failure::caused(&what, "it did not answer in time"),
-            }
-        }
-    }
-    Err(failure)
-}
-
-async fn connect_to(address: SocketAddr, from: Option<&str>) -> std::io::Result<TcpStream> {
-    let stream = match from.map(str::parse) {
-        Some(Ok(ip)) => {
-            let socket = match address {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            socket.bind(SocketAddr::new(ip, 0))?;
-            socket.connect(address).await?
-        }
-        _ => TcpStream::connect(address).await?,
-    };
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Starts a `ProxyCommand`, which ends with the stream.

@@ -14,6 +14,7 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod session;
+mod tcp;
 mod token;
 mod update;
 
@@ -89,6 +90,7 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     if options.fork_after_authentication {
         ui.notice("warning: -f is not known here: this stays in the foreground");
     }
+    unsupported(options).iter().for_each(|said| ui.notice(said));
     let with_pty = session::wants_pty(options, &ui);
     let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
         let (session, update) = open::open(options, with_pty, &ui).await?;
@@ -100,6 +102,26 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     });
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))
+}
+
+/// What was asked for and is not done; the rest is.
+fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
+    let all = [
+        (
+            options.forward_x11 && std::env::var_os("DISPLAY").is_some(),
+            "warning: X11 is not forwarded: this is not known here",
+        ),
+        (
+            options.tunnel,
+            "warning: no tunnel device is made (-w): this is not known here",
+        ),
+        (
+            options.pkcs11_provider.is_some(),
+            "warning: PKCS11Provider is not known here: `ssh-add -s LIBRARY` lets the ssh-agent sign with it",
+        ),
+    ];
+    let asked = all.into_iter().filter(|(asked, _)| *asked);
+    asked.map(|(_, said)| said).collect()
 }
 
 fn verbosity(level: LogLevel) -> u8 {

@@ -3,13 +3,13 @@
 use std::pin::Pin;
 
 use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
-use eic_term::{Address, Error, Session};
+use eic_term::{Address, Error, Session, Via};
 
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
-use super::known;
 use super::machine::Machine;
 use super::update::{Believed, Update};
+use super::{known, tcp};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
@@ -43,7 +43,10 @@ fn open_behind<'a>(
         let behind = !options.proxy_jump.is_empty();
         let instance = instance::find(options, behind, with_pty, ui).await?;
         let (session, update) = match &instance {
-            Some(instance) => (to_instance(instance, options, hops, ui).await?, None),
+            Some(instance) => (
+                to_instance(instance, options, with_pty, hops, ui).await?,
+                None,
+            ),
             None => to_host(options, with_pty, hops, ui).await?,
         };
         session
@@ -57,6 +60,7 @@ fn open_behind<'a>(
 async fn to_instance(
     instance: &Instance,
     options: &ResolvedOptions,
+    with_pty: bool,
     hops: usize,
     ui: &Ui,
 ) -> Result<Session, Failure> {
@@ -66,17 +70,32 @@ async fn to_instance(
         instance.id()
     ));
     let address = instance.destination.address.to_string();
-    let over = through(options, &address, hops, ui).await?;
-    match instance.log_in(over).await {
+    let over = || over(instance, options, &address, with_pty, hops, ui);
+    match instance.log_in(over().await?).await {
         Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, ui).await? {
-            true => {
-                let over = through(options, &address, hops, ui).await?;
-                Ok(instance.log_in(over).await?)
-            }
+            true => Ok(instance.log_in(over().await?).await?),
             false => Err(Error::HostKey(doubt).into()),
         },
         done => Ok(done?),
     }
+}
+
+/// A stream to an instance where the usual one will not do: by way of other hosts, or from an address that is named.
+async fn over(
+    instance: &Instance,
+    options: &ResolvedOptions,
+    address: &str,
+    with_pty: bool,
+    hops: usize,
+    ui: &Ui,
+) -> Result<Option<Box<dyn Stream>>, Failure> {
+    let over = through(options, address, hops, ui).await?;
+    let is_direct = matches!(instance.destination.via, Via::Direct);
+    if over.is_some() || !is_direct || !tcp::is_bound(options) {
+        return Ok(over);
+    }
+    let stream = tcp::connect(options, address, with_pty, ui).await?;
+    Ok(Some(Box::new(stream)))
 }
 
 async fn to_host(
@@ -87,12 +106,12 @@ async fn to_host(
 ) -> Result<Opened, Failure> {
     let believed = Believed::default();
     let known = known::known_hosts(options, &believed, ui);
-    let stream = stream(options, hops, ui).await?;
+    let stream = stream(options, with_pty, hops, ui).await?;
     let session = match host::log_in(options, stream, &known, with_pty, ui).await {
         Err(Error::HostKey(doubt)) => {
             match host::is_confirmed(&doubt, options, &known, ui).await? {
                 true => {
-                    let stream = self::stream(options, hops, ui).await?;
+                    let stream = self::stream(options, with_pty, hops, ui).await?;
                     host::log_in(options, stream, &known, with_pty, ui).await?
                 }
                 false => return Err(Error::HostKey(doubt).into()),
@@ -106,6 +125,7 @@ async fn to_host(
 
 async fn stream(
     options: &ResolvedOptions,
+    with_pty: bool,
     hops: usize,
     ui: &Ui,
 ) -> Result<Box<dyn Stream>, Failure> {
@@ -114,7 +134,10 @@ async fn stream(
     }
     match &options.proxy_command {
         Some(command) => host::proxy(command),
-        None => Ok(Box::new(host::connect(options).await?)),
+        None => {
+            let host = &options.host_name;
+            Ok(Box::new(tcp::connect(options, host, with_pty, ui).await?))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use eic_term::ssh_config::Local;
+use tokio::net::TcpSocket;
 
 /// Where Windows keeps OpenSSH's helper for security keys.
 pub(super) const SK_HELPERS: &[&str] = &[
@@ -63,4 +64,14 @@ pub(super) fn services() -> Option<String> {
 /// No interface is listed: `Match localnetwork` does not match.
 pub(super) fn addresses() -> Vec<IpAddr> {
     Vec::new()
+}
+
+/// No interface is listed.
+pub(super) fn addresses_of(_interface: &str) -> Vec<IpAddr> {
+    Vec::new()
+}
+
+/// Windows leaves that to its policies.
+pub(super) fn set_service(_: &TcpSocket, _: IpAddr, _: u32) -> io::Result<()> {
+    Ok(())
 }
