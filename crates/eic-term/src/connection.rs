@@ -21,7 +21,7 @@ use crate::login::{Credentials, Login};
 use crate::quota::Quota;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
-use crate::trust::{HostKeyPolicy, Witnesses};
+use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
 use crate::wire::{Probation, Wire};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
@@ -187,6 +187,11 @@ impl SessionBuilder {
         let (fate, agreed) = (Fate::default(), Agreed::default());
         let lent = Lent::default();
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
+        if self.algorithms.host_keys.is_empty() {
+            // What is known of the host says which keys to ask it for.
+            let ask = self.policy.ask(&mut self.witnesses.known);
+            limited(Step::Handshake, self.limit, ask).await?;
+        }
         let mut offered = algorithms::offered(&self.witnesses.known, self.legacy);
         self.algorithms.replace_in(&mut offered);
         if let Some(kind) = self.only {
@@ -206,7 +211,9 @@ impl SessionBuilder {
             gex: groups(&offered),
             ..config(offered)
         };
+        let (announcer, announced) = watch::channel(Vec::new());
         let handler = Handler {
+            announcer,
             peer: self.peer.clone(),
             policy: self.policy,
             witnesses: self.witnesses,
@@ -235,6 +242,7 @@ impl SessionBuilder {
             timeline: self.timeline,
             flow: Flow::default(),
             forwards,
+            announced,
             ended,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
@@ -297,6 +305,8 @@ pub(crate) struct Peer {
     pub(crate) timeline: Timeline,
     pub(crate) flow: Flow,
     pub(crate) forwards: Registry,
+    /// The keys that the server says it has.
+    pub(crate) announced: watch::Receiver<Vec<HostKey>>,
     /// Closed when the connection has ended.
     pub(crate) ended: watch::Receiver<()>,
 }

@@ -58,6 +58,7 @@ mod pty;
 mod pump;
 mod quota;
 mod route;
+mod security_key;
 mod session;
 mod survey;
 mod timeline;
@@ -86,10 +87,12 @@ pub use identity::Identity;
 pub use login::{Answers, Credentials, LoginMethod, Prompt, Question};
 pub use pty::{Pty, WindowSize};
 pub use route::{ConnectionType, Route, choose_route};
+pub use security_key::SecurityKey;
 pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{
-    HostKey, HostKeyError, HostKeyPolicy, KnownHosts, Pin, PinFile, Proof, Trust, TrustLevel,
+    HostKey, HostKeyError, HostKeyPolicy, KeyChange, KnownHosts, Pin, PinFile, Proof, Trust,
+    TrustLevel,
 };
 pub use visible::{visible, visible_line};
 

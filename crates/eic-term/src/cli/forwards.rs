@@ -9,7 +9,7 @@ use eic_term::{
 use tokio::sync::Mutex;
 
 use super::forward_args::Forwardings;
-use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;
 
@@ -18,6 +18,7 @@ use super::ui::Ui;
 pub(crate) enum Wanted {
     Local(LocalSpec),
     Remote(RemoteSpec),
+    RemoteDynamic(RemoteDynamicSpec),
     Dynamic(DynamicSpec),
 }
 
@@ -53,7 +54,9 @@ impl Wanted {
         let dynamic = args.dynamic.iter().cloned().map(Self::Dynamic);
         let local = args.local.iter().cloned().map(Self::Local);
         let remote = args.remote.iter().cloned().map(Self::Remote);
-        dynamic.chain(local).chain(remote).collect()
+        let proxies = args.remote_dynamic.iter().cloned();
+        let proxies = proxies.map(Self::RemoteDynamic);
+        dynamic.chain(local).chain(remote).chain(proxies).collect()
     }
 
     /// Whether the system chooses the port, which must be told then.
@@ -66,6 +69,7 @@ impl Wanted {
         match self {
             Self::Local(spec) => &spec.on,
             Self::Remote(spec) => &spec.on,
+            Self::RemoteDynamic(spec) => &spec.on,
             Self::Dynamic(spec) => &spec.on,
         }
     }
@@ -74,7 +78,7 @@ impl Wanted {
     pub(crate) fn letter(&self) -> char {
         match self {
             Self::Local(_) => 'L',
-            Self::Remote(_) => 'R',
+            Self::Remote(_) | Self::RemoteDynamic(_) => 'R',
             Self::Dynamic(_) => 'D',
         }
     }
@@ -96,6 +100,14 @@ impl Through<'_> {
             }
             (Wanted::Remote(spec), Self::Persistent(all)) => {
                 Forward::Remote(all.forward_remote(spec.on, spec.to).await?)
+            }
+            (Wanted::RemoteDynamic(spec), Self::Session(session)) => {
+                let (on, permits) = (spec.on.clone(), move |to: &Address| spec.permits(to));
+                Forward::Remote(session.forward_remote_dynamic(on, permits).await?)
+            }
+            // Only ssh's command line asks for it, and has sessions alone.
+            (Wanted::RemoteDynamic(spec), Self::Persistent(_)) => {
+                return Err(Error::ListenRemote { address: spec.on });
             }
             (Wanted::Dynamic(spec), Self::Session(session)) => {
                 Forward::Dynamic(session.forward_dynamic(bind(spec.on)).await?)

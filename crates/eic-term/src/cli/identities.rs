@@ -105,11 +105,26 @@ async fn unlock(path: &Path, text: &str, ui: &Ui) -> Result<Identity, Failure> {
     {
         return Ok(identity);
     }
-    with_passphrase(path, text, ui).await
+    with_passphrase(path, ui, |passphrase| {
+        opened(Identity::parse(text, Some(passphrase)))
+    })
+    .await
 }
 
-/// Asks for a key's passphrase, and opens it.
-pub(crate) async fn with_passphrase(path: &Path, text: &str, ui: &Ui) -> Result<Identity, Failure> {
+/// Tells a passphrase that is not the key's from what else is wrong with it.
+pub(crate) fn opened<T>(parsed: Result<T, Error>) -> Result<Option<T>, Failure> {
+    match parsed {
+        Err(Error::Passphrase { .. }) => Ok(None),
+        parsed => Ok(Some(parsed?)),
+    }
+}
+
+/// Asks for a key's passphrase, and opens it; `open` returns `None` where it is another.
+pub(crate) async fn with_passphrase<T>(
+    path: &Path,
+    ui: &Ui,
+    open: impl Fn(&str) -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
     let shown = visible(&path.display().to_string());
     let failed = format!("cannot use the private key {shown}");
     let prompt = format!("Enter passphrase for key '{shown}': ");
@@ -121,9 +136,8 @@ pub(crate) async fn with_passphrase(path: &Path, text: &str, ui: &Ui) -> Result<
             )
             .advised("`ssh-add FILE`, once, lets the ssh-agent keep it open"));
         };
-        match Identity::parse(text, Some(&passphrase)) {
-            Err(Error::Passphrase { .. }) => {}
-            parsed => return Ok(parsed?),
+        if let Some(key) = open(&passphrase)? {
+            return Ok(key);
         }
     }
     Err(Failure::caused(failed, "the passphrase is not the key's"))

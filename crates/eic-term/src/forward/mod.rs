@@ -9,6 +9,7 @@ mod listener;
 mod local;
 mod open;
 mod persistent;
+mod proxy;
 mod registry;
 mod relay;
 mod remote;

@@ -125,9 +125,9 @@ impl Configured {
     }
 
     /// The forwards of the command line and those of the configuration.
-    pub(crate) fn forwardings(&self, typed: &Forwardings, ui: &Ui) -> Forwardings {
+    pub(crate) fn forwardings(&self, typed: &Forwardings) -> Forwardings {
         match &self.0 {
-            Some(options) => typed.clone().or(session::forwardings(options, ui)),
+            Some(options) => typed.clone().or(session::forwardings(options)),
             None => typed.clone(),
         }
     }

@@ -9,6 +9,7 @@ use eic_term::ssh_config::{AddKeysToAgent, ResolvedOptions};
 use eic_term::{Agent, Error, Identity};
 use tokio::sync::OnceCell;
 
+use super::token;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::{folders, identities};
@@ -108,6 +109,12 @@ async fn read(path: &Path, options: &ResolvedOptions, agents: &[Agent], ui: &Ui)
         });
     };
     let public = Identity::public_half(&text).or_else(|| names(&beside));
+    if let Some(token) = (public.as_ref()).and_then(|key| token::identity(path, key, options, ui)) {
+        return Some(Named {
+            identity: token,
+            is_private: true,
+        });
+    }
     let identity = match (Identity::parse(&text, None), public) {
         (Ok(open), _) if options.add_keys_to_agent == AddKeysToAgent::No => Ok(open),
         (Ok(open), _) => Ok(sealed(path, &open.public_line(), options, agents, ui)?),
@@ -115,7 +122,9 @@ async fn read(path: &Path, options: &ResolvedOptions, agents: &[Agent], ui: &Ui)
             Ok(sealed(path, &public, options, agents, ui)?)
         }
         (Err(Error::Passphrase { .. }), None) if options.identity_files_are_named => {
-            identities::with_passphrase(path, &text, ui).await
+            let parse =
+                |passphrase: &str| identities::opened(Identity::parse(&text, Some(passphrase)));
+            identities::with_passphrase(path, ui, parse).await
         }
         (Err(error), _) => Err(error.into()),
     };
@@ -189,7 +198,9 @@ impl Opening {
         let text = fs::read_to_string(&self.path).map_err(|source| Failure::new(failed, source))?;
         match Identity::parse(&text, None) {
             Err(Error::Passphrase { .. }) => {
-                identities::with_passphrase(&self.path, &text, &self.ui).await
+                let parse =
+                    |passphrase: &str| identities::opened(Identity::parse(&text, Some(passphrase)));
+                identities::with_passphrase(&self.path, &self.ui, parse).await
             }
             parsed => Ok(parsed?),
         }

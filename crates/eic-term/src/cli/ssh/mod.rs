@@ -5,6 +5,7 @@ mod glob;
 mod host;
 mod instance;
 mod keys;
+mod known;
 mod machine;
 mod open;
 #[cfg(unix)]
@@ -15,6 +16,9 @@ mod platform;
 mod platform;
 mod session;
 mod share;
+mod tcp;
+mod token;
+mod update;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -121,6 +125,7 @@ fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
     log::start_debug(verbose, log.clone());
     let ui = Ui::new(quiet, verbose).mark("debug1: ");
     let ui = ui.batch(options.batch_mode).log(log);
+    unsupported(options).iter().for_each(|said| ui.notice(said));
     let workers = if session::will_want_pty(options) {
         1
     } else {
@@ -129,6 +134,26 @@ fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
     let outcome = super::block_on(workers, share::run(run, process, &ui));
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))
+}
+
+/// What was asked for and is not done; the rest is.
+fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
+    let all = [
+        (
+            options.forward_x11 && std::env::var_os("DISPLAY").is_some(),
+            "warning: X11 is not forwarded: this is not known here",
+        ),
+        (
+            options.tunnel,
+            "warning: no tunnel device is made (-w): this is not known here",
+        ),
+        (
+            options.pkcs11_provider.is_some(),
+            "warning: PKCS11Provider is not known here: `ssh-add -s LIBRARY` lets the ssh-agent sign with it",
+        ),
+    ];
+    let asked = all.into_iter().filter(|(asked, _)| *asked);
+    asked.map(|(_, said)| said).collect()
 }
 
 fn verbosity(level: LogLevel) -> u8 {

@@ -14,7 +14,7 @@ use super::share::{self, Holder, Parent};
 use super::{Run, host, open, platform};
 use crate::cli::args::Interactive;
 use crate::cli::forward_args::Forwardings;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -29,8 +29,8 @@ pub(super) async fn run(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let options = run.options;
-    let session = open::open(options, with_pty, run.account, ui).await?;
-    let forwards = Forwards::open(&forwardings(options, ui), &session, ui).await?;
+    let (session, update) = open::open(options, with_pty, run.account, ui).await?;
+    let forwards = Forwards::open(&forwardings(options), &session, ui).await?;
     let holder = match shares {
         true => Holder::listen(options, &session, &forwards, parent.as_ref(), ui).await?,
         false => None,
@@ -40,10 +40,14 @@ pub(super) async fn run(
         parent.ready(holder.as_ref().map(Holder::path), ui).await?;
     }
     let work = work(options, session, forwards, with_pty, ui);
-    match holder {
+    let ended = match holder {
         Some(holder) => holder.run(work, with_pty, ui).await,
         None => work.await,
+    };
+    if let Some(update) = update {
+        update.finish().await;
     }
+    ended
 }
 
 /// Does what the session is for.
@@ -55,7 +59,7 @@ async fn work(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     if let Some(to) = &options.stdio_forward {
-        return join(&session, &connected(to)?).await;
+        return join(&session, &stdio(to)?).await;
     }
     if options.session_type == SessionType::None {
         return Err(session.closed().await.into());
@@ -81,7 +85,7 @@ pub(super) async fn through(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     if forwards {
-        share::forward(&forwardings(options, ui), shared, ui).await?;
+        share::forward(&forwardings(options), shared, ui).await?;
     }
     if with_pty {
         if let Some(parent) = parent {
@@ -92,7 +96,7 @@ pub(super) async fn through(
         return interactive::interact(command, None, Forwards::default(), &args, ui).await;
     }
     let child = match &options.stdio_forward {
-        Some(to) => shared.connect(&connected(to)?).await?,
+        Some(to) => shared.connect(&stdio(to)?).await?,
         None if options.session_type == SessionType::None => shared.hold().await?,
         None => {
             let command = dressed(options, Purpose::of(options).through(shared));
@@ -245,8 +249,8 @@ async fn join(session: &Session, to: &Address) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The forwards in our words; what we cannot forward is said.
-pub(super) fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
+/// The forwards in our words.
+pub(super) fn forwardings(options: &ResolvedOptions) -> Forwardings {
     let mut all = Forwardings {
         exit_on_forward_failure: options.exit_on_forward_failure,
         replace_sockets: options.stream_local_bind_unlink,
@@ -259,18 +263,19 @@ pub(super) fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
         });
     }
     for one in &options.local_forwards {
-        if let Ok(to) = connected(&one.connect) {
+        if let Some(to) = connected(&one.connect) {
             let on = local(&one.listen);
             all.local.push(LocalSpec { on, to });
         }
     }
     for one in &options.remote_forwards {
+        let on = listened(&one.listen, false);
         match connected(&one.connect) {
-            Ok(to) => {
-                let on = listened(&one.listen, false);
-                all.remote.push(RemoteSpec { on, to });
-            }
-            Err(failure) => ui.failure(&failure),
+            Some(to) => all.remote.push(RemoteSpec { on, to }),
+            None => all.remote_dynamic.push(RemoteDynamicSpec {
+                on,
+                permitted: options.permit_remote_open.clone(),
+            }),
         }
     }
     all
@@ -289,13 +294,16 @@ fn listened(listen: &Listen, open: bool) -> Address {
     }
 }
 
-fn connected(to: &Target) -> Result<Address, Failure> {
+/// Where connections go; `None` where each says so itself.
+/// Where `-W` leads.
+fn stdio(to: &Target) -> Result<Address, Failure> {
+    connected(to).ok_or_else(|| Failure::caused("-W", "it leads nowhere"))
+}
+
+fn connected(to: &Target) -> Option<Address> {
     match to {
-        Target::Port { host, port } => Ok(Address::tcp(host, *port)),
-        Target::Path(path) => Ok(Address::unix(path)),
-        Target::Socks => Err(Failure::caused(
-            "cannot forward by SOCKS from the host",
-            "remote dynamic forwards are not known here",
-        )),
+        Target::Port { host, port } => Some(Address::tcp(host, *port)),
+        Target::Path(path) => Some(Address::unix(path)),
+        Target::Socks => None,
     }
 }

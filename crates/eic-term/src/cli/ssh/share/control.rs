@@ -8,7 +8,7 @@ use eic_term::ssh_config::{ControlCommand, ResolvedOptions};
 
 use super::super::session;
 use crate::cli::forward_args::Forwardings;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Wanted;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -46,14 +46,14 @@ pub(super) async fn run(
             ui.notice("Stop listening request sent.");
         }
         ControlCommand::Forward => {
-            for request in requests(&session::forwardings(options, ui)) {
+            for request in requests(&session::forwardings(options)) {
                 if let Some(port) = shared.forward(&request).await? {
                     ui.result(&port.to_string())?;
                 }
             }
         }
         ControlCommand::Cancel => {
-            for request in requests(&session::forwardings(options, ui)) {
+            for request in requests(&session::forwardings(options)) {
                 shared.cancel(&request).await?;
             }
         }
@@ -97,6 +97,8 @@ fn request(wanted: Wanted, replace: bool) -> ForwardRequest {
     let (kind, on, to) = match wanted {
         Wanted::Local(spec) => (ForwardKind::Local, spec.on, Some(spec.to)),
         Wanted::Remote(spec) => (ForwardKind::Remote, spec.on, Some(spec.to)),
+        // Where it may lead is the holder's to say, as with ssh(1).
+        Wanted::RemoteDynamic(spec) => (ForwardKind::Remote, spec.on, None),
         Wanted::Dynamic(spec) => (ForwardKind::Dynamic, spec.on, None),
     };
     ForwardRequest {
@@ -107,18 +109,26 @@ fn request(wanted: Wanted, replace: bool) -> ForwardRequest {
     }
 }
 
-/// What a request is for; `None` where it leads nowhere.
-pub(super) fn wanted(request: ForwardRequest) -> Option<Wanted> {
+/// What a request is for; `None` where it leads nowhere. A proxy's clients on the host may go where it is `permitted`.
+pub(super) fn wanted(request: ForwardRequest, permitted: &[String]) -> Option<Wanted> {
     let ForwardRequest { kind, on, to, .. } = request;
     Some(match kind {
         ForwardKind::Local => Wanted::Local(LocalSpec { on, to: to? }),
-        ForwardKind::Remote => Wanted::Remote(RemoteSpec { on, to: to? }),
+        ForwardKind::Remote => match to {
+            Some(to) => Wanted::Remote(RemoteSpec { on, to }),
+            None => Wanted::RemoteDynamic(RemoteDynamicSpec {
+                on,
+                permitted: permitted.to_vec(),
+            }),
+        },
         ForwardKind::Dynamic => Wanted::Dynamic(DynamicSpec { on }),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use eic_term::Address;
+
     use super::*;
 
     #[test]
@@ -126,10 +136,16 @@ mod tests {
         let args = Forwardings {
             local: vec!["8080:web:80".parse().unwrap()],
             remote: vec!["/tmp/s:/tmp/t".parse().unwrap()],
+            remote_dynamic: vec![RemoteDynamicSpec {
+                on: Address::tcp("localhost", 1081),
+                permitted: vec!["any".to_owned()],
+            }],
             dynamic: vec!["1080".parse().unwrap()],
             ..Forwardings::default()
         };
-        let back: Option<Vec<_>> = requests(&args).into_iter().map(wanted).collect();
+        let permitted = ["any".to_owned()];
+        let back = requests(&args).into_iter();
+        let back: Option<Vec<_>> = back.map(|one| wanted(one, &permitted)).collect();
         assert_eq!(back, Some(Wanted::all(&args)));
     }
 }

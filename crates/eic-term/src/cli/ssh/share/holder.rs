@@ -47,6 +47,8 @@ struct Guests {
     session: Session,
     forwards: Forwards,
     host: String,
+    /// Where clients of a proxy on the host may go.
+    permitted: Vec<String>,
     asks: bool,
     words: mpsc::Sender<(Word, Reply)>,
 }
@@ -145,6 +147,7 @@ impl Holder {
             session: session.clone(),
             forwards: forwards.clone(),
             host: options.host_argument.clone(),
+            permitted: options.permit_remote_open.clone(),
             asks: matches!(
                 options.control_master,
                 ControlMaster::Ask | ControlMaster::AutoAsk
@@ -314,12 +317,12 @@ impl Guests {
 
     async fn forward(&self, request: ForwardRequest) -> Result<Option<u16>, Failure> {
         let replace = request.replace;
-        let wanted = wanted(request).ok_or_else(nowhere)?;
+        let wanted = wanted(request, &self.permitted).ok_or_else(nowhere)?;
         Ok(self.forwards.share(wanted, replace, &self.session).await?)
     }
 
     async fn cancel(&self, request: ForwardRequest) -> Result<(), Failure> {
-        let wanted = wanted(request).ok_or_else(nowhere)?;
+        let wanted = wanted(request, &self.permitted).ok_or_else(nowhere)?;
         let (letter, on) = (wanted.letter(), wanted.on());
         match self.forwards.end(letter, on).await {
             Some(ended) => Ok(ended.map(drop)?),
