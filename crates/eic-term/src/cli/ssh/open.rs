@@ -8,6 +8,7 @@ use eic_term::{Address, Error, Session};
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
 use super::machine::Machine;
+use super::share::{self, Lane};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
@@ -122,8 +123,14 @@ async fn through(
         return Ok(None);
     };
     let next = hop_options(last, before, options)?;
+    let address = Address::tcp(to, options.port);
+    if let Some(shared) = share::find(&next, ui).await?
+        && let Some(lane) = Lane::open(&shared, &address).await?
+    {
+        return Ok(Some(Box::new(lane)));
+    }
     let session = open_behind(&next, false, hops + 1, ui).await?;
-    let stream = session.connect(&Address::tcp(to, options.port)).await?;
+    let stream = session.connect(&address).await?;
     Ok(Some(Box::new(stream)))
 }
 
