@@ -48,6 +48,24 @@ impl Place {
         }
     }
 
+    /// With a key that opens the hosts without a push; `None`, said, where a program is missing.
+    fn with_key() -> Option<(Self, String)> {
+        let missing = ["sshd", "ssh-keygen"].map(|program| !support::peer(program));
+        if missing.contains(&true) {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("key").display().to_string();
+        let args = ["-q", "-t", "ed25519", "-N", "", "-f", &made];
+        succeeds(&run(Command::new("ssh-keygen").args(args)));
+        let public = std::fs::read_to_string(format!("{made}.pub")).unwrap();
+        let config = eic_sandbox::Config::default().sshd(true);
+        let place = Self::with(Sandbox::with(config.authorized_key(public)));
+        let key = place.path("key");
+        std::fs::copy(made, &key).unwrap();
+        Some((place, key.display().to_string()))
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

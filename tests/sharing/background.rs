@@ -67,21 +67,12 @@ fn a_command_goes_on_in_the_background() {
 #[cfg(unix)]
 #[test]
 fn questions_are_asked_in_the_foreground_and_shells_are_there() {
-    if support::left_out_under_wine("the terminal is Unix's") || !support::peer("ssh-keygen") {
+    if support::left_out_under_wine("the terminal is Unix's") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key").display().to_string();
-    let args = ["-q", "-t", "ed25519", "-N", "", "-f", &key];
-    succeeds(&run(Command::new("ssh-keygen").args(args)));
-    let public = std::fs::read_to_string(format!("{key}.pub")).unwrap();
-    if !support::peer("sshd") {
+    let Some((place, key)) = Place::with_key() else {
         return;
-    }
-    let config = eic_sandbox::Config::default()
-        .sshd(true)
-        .authorized_key(public);
-    let place = Place::with(Sandbox::with(config));
+    };
     let web = place.sandbox.region.instance("web-1").unwrap();
     let (address, port) = (web.public_ip.unwrap(), web.port.unwrap());
     // A host like any other, whose key nobody has seen.

@@ -212,3 +212,38 @@ fn where_a_path_cannot_be_used_a_command_has_its_own_connection() {
     succeeds(&place.ask("exit", &[], target));
     assert!(holder.wait().unwrap().success());
 }
+
+#[test]
+fn the_way_by_another_host_is_on_its_shared_connection() {
+    let Some((place, key)) = Place::with_key() else {
+        return;
+    };
+    let way = &place.target("web-1");
+    let mut holder = place.hold(way, &[]);
+    let path = place.path("%n");
+    let config = place.path("config");
+    std::fs::write(
+        &config,
+        format!("Host web-1\n  ControlPath {}\n", path.display()),
+    )
+    .unwrap();
+    let web = place.sandbox.region.instance("web-1").unwrap();
+    let (address, port) = (
+        web.public_ip.unwrap().to_string(),
+        web.port.unwrap().to_string(),
+    );
+    let config = config.display().to_string();
+    let target = place.target(&address);
+    let args = ["-F", &config, "-J", way, "-i", &key, "-p", &port];
+    let known = format!("-oUserKnownHostsFile={}", place.path("known").display());
+    let more = [
+        &known,
+        "-oStrictHostKeyChecking=accept-new",
+        &target,
+        "echo in",
+    ];
+    assert_eq!(succeeds(&place.ssh(&[&args[..], &more].concat())), "in\n");
+    assert_eq!(place.logins(), 1);
+    succeeds(&place.ask("exit", &[], way));
+    assert!(holder.wait().unwrap().success());
+}

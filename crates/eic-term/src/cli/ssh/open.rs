@@ -8,6 +8,7 @@ use eic_term::{Address, Error, Session, TrustLevel, Via};
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
 use super::machine::Machine;
+use super::share::{self, Lane};
 use super::update::{Believed, Update};
 use super::{known, tcp};
 use crate::cli::args::Common;
@@ -160,8 +161,14 @@ pub(super) async fn through(
         return Ok(None);
     };
     let next = hop_options(last, before, options, account)?;
+    let address = Address::tcp(to, options.port);
+    if let Some(shared) = share::find(&next, ui).await?
+        && let Some(lane) = Lane::open(&shared, &address).await?
+    {
+        return Ok(Some(Box::new(lane)));
+    }
     let (session, _) = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
-    let stream = session.connect(&Address::tcp(to, options.port)).await?;
+    let stream = session.connect(&address).await?;
     Ok(Some(Box::new(stream)))
 }
 

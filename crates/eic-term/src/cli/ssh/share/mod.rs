@@ -3,6 +3,7 @@
 mod background;
 mod control;
 mod holder;
+mod lane;
 mod permission;
 
 use std::io;
@@ -18,6 +19,7 @@ use eic_term::ssh_config::{
 pub(super) use self::background::{Parent, Process};
 pub(super) use self::control::forward;
 pub(super) use self::holder::Holder;
+pub(super) use self::lane::Lane;
 use super::{Run, session};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
