@@ -170,6 +170,8 @@ fn names_ways_and_variables() {
         let config = format!("Host w\n HostName {name}\n Port {port}\n");
         in_there(&place.exec(&config, &["w", "--", "echo in"]));
     }
+    // What our own file says of the instance holds for its other name.
+    in_there(&place.exec("Host w\n HostName web-1\n", &["w", "--", "echo in"]));
     // By way of one instance to another, a key for each.
     let before = place.pushes();
     let config = format!("Host {}\n ProxyJump web-1\n Port {port}\n", web.id);
@@ -186,6 +188,8 @@ fn names_ways_and_variables() {
     let config = "Host web-1\n SetEnv LANG=xx\n SendEnv LC_EIC*\n RemoteCommand echo in\n";
     let mut command = place.command(config, &["exec", "web-1", "--", "echo $LANG $LC_EIC_TEST"]);
     assert_eq!(run(command.env("LC_EIC_TEST", "yy")).text(), "xx yy\n");
+    let mut command = place.command(config, &["exec", "-t", "web-1", "--", "printenv LANG"]);
+    assert_eq!(run(command.env("LANG", "yy")).text(), "xx\r\n");
     in_there(&run(&mut place.command(config, &["web-1"])));
     let config = "RequestTTY force\n";
     assert!(

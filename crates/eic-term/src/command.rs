@@ -90,6 +90,12 @@ impl Command {
         self
     }
 
+    /// The variables that it offers, in their order.
+    pub fn get_envs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.env.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Runs it in a pseudo-terminal; stdout and stderr then arrive as one stream.
     #[must_use]
     pub fn pty(mut self, pty: Pty) -> Self {

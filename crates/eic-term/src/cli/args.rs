@@ -19,6 +19,7 @@ Examples:
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
   ssh -o ProxyCommand='eic-term tunnel %h' ec2-user@i-0123456789abcdef0
   eic-term forward db-1 -L 5432:localhost:5432  a port that stays, whatever becomes of the connection
+  eic-term setup git                          the lines that make git use it
   eic-term list 'web-*'                       what is there and how it would be reached
 
 A TARGET is [USER@] and one of: an instance id, a Name tag (* and ? are wildcards), tag:KEY=VALUE,

@@ -71,10 +71,14 @@ impl Config {
         }
     }
 
-    /// Merges all sections that match what was typed: of each key the first value counts, as in ssh_config(5).
-    pub(crate) fn defaults(&self, typed: &str) -> Defaults {
+    /// Merges all sections that match what was typed, or the name that stands for: of each key the first value counts, as in ssh_config(5).
+    pub(crate) fn defaults(&self, names: &[String]) -> Defaults {
         let mut merged = Defaults::default();
-        for section in self.targets.iter().filter(|one| one.matches(typed)) {
+        for section in self
+            .targets
+            .iter()
+            .filter(|one| names.iter().any(|name| one.matches(name)))
+        {
             let section = section.clone_defaults();
             merged.user = merged.user.or(section.user);
             merged.profile = merged.profile.or(section.profile);
@@ -143,11 +147,18 @@ mod tests {
     #[test]
     fn the_first_value_of_each_key_counts() {
         let config: Config = toml::from_str(TEXT).unwrap();
-        let web = config.defaults("web-1");
+        let web = config.defaults(&["web-1".to_owned()]);
         assert_eq!(web.user.unwrap().as_str(), "ubuntu");
         assert_eq!(web.connection_type, Some(ConnectionType::Eice));
         assert_eq!(web.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(config.defaults("db-1").user.unwrap().as_str(), "admin");
+        assert_eq!(
+            config
+                .defaults(&["other".to_owned(), "db-1".to_owned()])
+                .user
+                .unwrap()
+                .as_str(),
+            "admin"
+        );
     }
 
     #[test]

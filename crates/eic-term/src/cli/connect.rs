@@ -51,14 +51,13 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    async fn find(
+    async fn new(
         common: &Common,
-        typed: &Target,
+        target: Target,
         configured: Configured,
         mut settings: Settings,
         ui: &Ui,
     ) -> Result<Self, Failure> {
-        let target = configured.target(typed, ui).await?;
         if configured.has_hops() {
             // From another host it is the instance's own address that leads there.
             settings.options.connection_type = ConnectionType::Direct;
@@ -99,11 +98,13 @@ pub(crate) async fn log_in(
     with_pty: bool,
     ui: &Ui,
 ) -> Result<(Session, Way), Failure> {
-    let mut settings = Settings::load_over(common, Some(target), configured.usual()?)?;
+    let named = configured.target(target, ui).await?;
+    let names = [target, &named].map(|target| target.selector.to_string());
+    let mut settings = Settings::load_over(common, &names, configured.usual()?)?;
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let timeline = settings.options.timeline.clone();
     let progress = ui.progress(target, &timeline);
-    let way = Way::find(common, target, configured, settings, ui).await?;
+    let way = Way::new(common, named, configured, settings, ui).await?;
     let mut session = way.connect().await;
     if let Err(Error::HostKey(doubt)) = &session
         && is_confirmed(doubt, common.host_key.unwrap_or_default(), ui).await?

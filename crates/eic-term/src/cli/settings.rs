@@ -43,13 +43,15 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads what files are needed and merges all sources; arguments win.
     pub(crate) fn load(common: &Common, target: Option<&Target>) -> Result<Self, Failure> {
-        Self::load_over(common, target, Usual::default())
+        // What is for every target holds without one, too.
+        let name = target.map(|target| target.selector.to_string());
+        Self::load_over(common, &[name.unwrap_or_default()], Usual::default())
     }
 
-    /// The same over what is said elsewhere.
+    /// The same for a target by these names, over what is said elsewhere.
     pub(crate) fn load_over(
         common: &Common,
-        target: Option<&Target>,
+        names: &[String],
         usual: Usual,
     ) -> Result<Self, Failure> {
         let path = match &common.config {
@@ -57,12 +59,7 @@ impl Settings {
             None => folders::config_file()?,
         };
         let config = Config::read(&path, common.config.is_some())?;
-        let typed = target.map(|target| target.selector.to_string());
-        let (api, options, identity_files) = merge(
-            common,
-            config.defaults(typed.as_deref().unwrap_or_default()),
-            usual,
-        );
+        let (api, options, identity_files) = merge(common, config.defaults(names), usual);
         Ok(Self {
             api,
             options,

@@ -35,12 +35,18 @@ pub(crate) fn local() -> String {
         .unwrap_or_else(|| DEFAULT.to_owned())
 }
 
-/// Offers what programs want to know of the terminal and the language; most servers take `LANG` and `LC_*`.
+/// Offers what programs want to know of the terminal and the language, unless it is set otherwise; most servers take
+/// `LANG` and `LC_*`.
 pub(crate) fn offer_env(command: Command) -> Command {
     let wanted = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let set: Vec<_> = command
+        .get_envs()
+        .map(|(name, _)| name.to_owned())
+        .collect();
     wanted
         .filter(|(name, _)| name == "COLORTERM" || name == "LANG" || name.starts_with("LC_"))
+        .filter(|(name, _)| !set.contains(name))
         .fold(command, |command, (name, value)| command.env(name, value))
 }
 

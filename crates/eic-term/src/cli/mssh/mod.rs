@@ -57,7 +57,7 @@ fn start(program: Program, line: CommandLine, ui: &Ui) -> Result<ExitCode, Failu
     let account = account(&line)?;
     match program {
         Program::Mssh => ssh::run_for(&ssh_arguments(line), account, ui),
-        Program::Msftp => sftp(&line),
+        Program::Msftp => sftp(&sftp_arguments(line), &account),
     }
 }
 
@@ -90,12 +90,25 @@ fn ssh_arguments(line: CommandLine) -> Vec<OsString> {
     words
 }
 
-/// The seam to the `sftp` command: `line.options` are sftp(1)'s, the destination is `line.user`, `line.host` and
-/// `line.path`, and the files are `line.command`.
-fn sftp(line: &CommandLine) -> Result<ExitCode, Failure> {
-    let host = &line.host;
+/// As sftp(1) takes it.
+fn sftp_arguments(line: CommandLine) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    if line.debug {
+        words.push("-vv".into());
+    }
+    words.extend(line.options);
+    let user = line.user.unwrap_or_else(|| USER.to_owned());
+    let path = line.path.map_or(String::new(), |path| format!(":{path}"));
+    words.push("--".into());
+    words.push(format!("{user}@{}{path}", line.host).into());
+    words.extend(line.command);
+    words
+}
+
+/// The seam to the `sftp` command, which takes these arguments, and the account that says whose instances they are.
+fn sftp(_arguments: &[OsString], _account: &Common) -> Result<ExitCode, Failure> {
     Err(Failure::caused(
-        format!("cannot copy files to or from {host}"),
+        "cannot copy files as msftp",
         "this version has no sftp command",
     )
     .advised("`sftp -S PROGRAM`, where PROGRAM is a link to this one by the name of ssh"))
@@ -152,6 +165,25 @@ mod tests {
                 panic!("{words:?}");
             };
             let found = ssh_arguments(*line).join(std::ffi::OsStr::new(" "));
+            assert_eq!(found, expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_sftp_is_given() {
+        for (words, expected) in [
+            ("web", "-- ec2-user@web"),
+            (
+                "-r eu-west-1 -b batch -P 22 me@web:dir/",
+                "-b batch -P 22 -- me@web:dir/",
+            ),
+            ("-d web:file here", "-vv -- ec2-user@web:file here"),
+        ] {
+            let words: Vec<_> = words.split(' ').map(OsString::from).collect();
+            let Ok(Asked::Session(line)) = command_line::parse(Program::Msftp, &words) else {
+                panic!("{words:?}");
+            };
+            let found = sftp_arguments(*line).join(std::ffi::OsStr::new(" "));
             assert_eq!(found, expected, "{words:?}");
         }
     }

@@ -40,7 +40,10 @@ pub(super) fn ssh_config(paths: &Paths, words: Words) -> String {
     let command =
         [&paths.program, &paths.public_key].map(|path| quoted(path, words).replace('%', "%%"));
     let [program, public_key] = command;
-    let path = |path: &str| format!("\"{}\"", path.replace('%', "%%"));
+    let path = |path: &str| {
+        let path = path.replace('%', "%%").replace('"', "\\\"");
+        format!("\"{path}\"")
+    };
     format!(
         "Host i-*\n    User ec2-user\n    IdentityFile {}\n    UserKnownHostsFile ~/.ssh/known_hosts {}\n    \
          ProxyCommand {program} tunnel --public-key {public_key} -p %p %r@%h\n",

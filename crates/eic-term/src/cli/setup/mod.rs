@@ -68,13 +68,24 @@ fn paths(args: &Setup, home: &Home<'_>) -> Result<Paths, Failure> {
     };
     let pins = folders::pins()?;
     let link = pins.with_file_name("bin").join(platform::LINK);
-    let text = |path: &Path| path.display().to_string();
     Ok(Paths {
-        program: text(&program),
-        link: text(&link),
-        public_key: text(&public_key),
-        pins: text(&pins),
+        program: text(&program)?,
+        link: text(&link)?,
+        public_key: text(&public_key)?,
+        pins: text(&pins)?,
     })
+}
+
+/// A path as it can stand on a line.
+fn text(path: &Path) -> Result<String, Failure> {
+    let plain = path
+        .to_str()
+        .filter(|text| !text.contains(char::is_control));
+    let what = "cannot write a path into another program's file";
+    let cause = || format!("{path:?} is not plain text");
+    plain
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::caused(what, cause()))
 }
 
 /// This program by the name on the search path, which stays when a new version comes; else where it is.

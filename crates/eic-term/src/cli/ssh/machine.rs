@@ -28,7 +28,11 @@ impl Machine {
         let mut machine = Self::this()?;
         if let Ok(home) = home_dir() {
             let local = &mut machine.local;
-            local.home = home.to_string_lossy().into_owned();
+            let home = home.to_string_lossy();
+            local.home = match cfg!(windows) {
+                true => home.replace('\\', "/"),
+                false => home.into_owned(),
+            };
             local.user_config = format!("{}/.ssh/config", local.home);
         }
         Ok(machine)
