@@ -61,6 +61,7 @@ mod trust;
 mod visible;
 mod wire;
 
+pub mod files;
 pub mod ssh_config;
 #[cfg(feature = "terminal")]
 pub mod terminal;
