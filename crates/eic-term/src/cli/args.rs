@@ -9,6 +9,7 @@ use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
 use super::forward_args::{Forward, Forwardings};
+use super::sftp::{How, InstancePlace, Settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +20,7 @@ Examples:
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
   ssh -o ProxyCommand='eic-term tunnel %h' ec2-user@i-0123456789abcdef0
   eic-term forward db-1 -L 5432:localhost:5432  a port that stays, whatever becomes of the connection
+  eic-term sftp web-1:/var/log                files at a prompt, as OpenSSH's `sftp` has it
   eic-term list 'web-*'                       what is there and how it would be reached
 
 A TARGET is [USER@] and one of: an instance id, a Name tag (* and ? are wildcards), tag:KEY=VALUE,
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Forward(Forward),
     /// Open an endpoint's tunnel: on stdio as a ProxyCommand, or on a local port
     Tunnel(Tunnel),
+    /// Get and put files by the commands of OpenSSH's `sftp`, at a prompt or from a file
+    Sftp(Sftp),
     /// Push a public key of your own; the instance takes it for 60 seconds
     SendKey(SendKey),
     /// List instances and how each would be reached
@@ -324,6 +328,55 @@ pub(crate) struct Tunnel {
     /// Most connections at once with --listen (an endpoint takes 20)
     #[arg(long, value_name = "N", default_value_t = 20, requires = "listen", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_connections: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sftp {
+    /// The instance, and a folder to begin in or files to fetch at once
+    #[arg(value_name = "[USER@]TARGET[:PATH]")]
+    pub(crate) place: InstancePlace,
+
+    /// Where to put what is fetched at once
+    #[arg(value_name = "LOCAL")]
+    pub(crate) local: Option<String>,
+
+    /// Commands to run, a line each, from a file or `-` for standard input: the first that fails ends it, unless
+    /// it begins with `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) batch: Option<std::ffi::OsString>,
+
+    /// Go on from what is there of files
+    #[arg(short = 'a', long)]
+    pub(crate) resume: bool,
+
+    /// Wait until files are on the disk
+    #[arg(short = 'f', long)]
+    pub(crate) sync: bool,
+
+    /// Take modes and times along
+    #[arg(long)]
+    pub(crate) preserve: bool,
+
+    /// Take folders with what is in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+impl Sftp {
+    /// How to work.
+    pub(crate) fn settings(&self, quiet: bool) -> Settings {
+        Settings {
+            batch: self.batch.clone(),
+            how: How {
+                resume: self.resume,
+                sync: self.sync,
+                preserve: self.preserve,
+                recursive: self.recursive,
+            },
+            quiet: quiet || self.batch.is_some(),
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ mod recording;
 mod report;
 mod send_key;
 mod settings;
+mod sftp;
 mod ssh;
 mod streams;
 mod term;
@@ -42,6 +43,10 @@ pub(crate) fn main() -> ExitCode {
     if let Some(arguments) = ssh::arguments(std::env::args_os()) {
         let ui = Ui::new(false, 0);
         return ended(ssh::run(&arguments, &ui), &ui);
+    }
+    if let Some(arguments) = sftp::arguments(std::env::args_os()) {
+        let ui = Ui::new(false, 0);
+        return ended(sftp::run_program(&arguments, &ui), &ui);
     }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
@@ -93,6 +98,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Exec(args) => exec::run(common, &args, ui).await,
         Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
+        Command::Sftp(args) => sftp::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,
         // It is run before anything else is read, where it is the first word.

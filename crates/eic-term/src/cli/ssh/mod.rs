@@ -22,7 +22,7 @@ use std::sync::Arc;
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
 };
-use eic_term::{AlgorithmLists, visible};
+use eic_term::{AlgorithmLists, Session, visible};
 
 use self::machine::Machine;
 use super::log;
@@ -40,20 +40,45 @@ pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
-    let resolution = match resolve(arguments)? {
-        Ok(resolution) => resolution,
-        Err(Refused(messages)) => {
-            say(&messages, ui)?;
-            return Ok(ExitCode::from(FAILED));
-        }
-    };
-    say(&resolution.warnings, ui)?;
-    match resolution.request {
-        Request::Version => ui.notice(&version()),
-        Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => return connect(&options),
+    match request(arguments, ui)? {
+        None => return Ok(ExitCode::from(FAILED)),
+        Some(Request::Version) => ui.notice(&version()),
+        Some(Request::Query(lines) | Request::Print(lines)) => ui.result(&lines.join("\n"))?,
+        Some(Request::Connect(options)) => return connect(&options),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs in as the command line asks for, for `work` in the place of its command.
+pub(crate) fn with_session(
+    arguments: &[OsString],
+    ui: &Ui,
+    work: impl AsyncFnOnce(&Session, &ResolvedOptions, &Ui) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    let Some(Request::Connect(options)) = request(arguments, ui)? else {
+        return Ok(ExitCode::from(FAILED));
+    };
+    let ui = started(&options)?;
+    let outcome = super::block_on(2, async {
+        let session = open::open(&options, false, &ui).await?;
+        ui.timeline(session.timeline());
+        work(&session, &options, &ui).await
+    });
+    Ok(super::ended(outcome, &ui))
+}
+
+/// What a command line asks for, after what is to be said of it; `None` where it is refused.
+fn request(arguments: &[OsString], ui: &Ui) -> Result<Option<Request>, Failure> {
+    match resolve(arguments)? {
+        Ok(resolution) => {
+            say(&resolution.warnings, ui)?;
+            Ok(Some(resolution.request))
+        }
+        Err(Refused(messages)) => {
+            say(&messages, ui)?;
+            Ok(None)
+        }
+    }
 }
 
 /// Resolves the command line with this machine's files; the outer error is that it cannot be asked.
@@ -62,8 +87,8 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
     Ok(ssh_config::resolve(arguments, &machine))
 }
 
-/// Logs in and does what the session is for.
-fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
+/// Starts the log and says how much is said.
+fn started(options: &ResolvedOptions) -> Result<Ui, Failure> {
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -76,7 +101,12 @@ fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
     });
     let log = log.transpose()?;
     log::start(verbose, log.clone());
-    let ui = Ui::new(quiet, verbose).batch(options.batch_mode).log(log);
+    Ok(Ui::new(quiet, verbose).batch(options.batch_mode).log(log))
+}
+
+/// Logs in and does what the session is for.
+fn connect(options: &ResolvedOptions) -> Result<ExitCode, Failure> {
+    let ui = started(options)?;
     if options.control_command.is_some() {
         return Err(no_master(options));
     }
