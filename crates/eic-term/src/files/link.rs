@@ -197,7 +197,7 @@ impl Task {
         } = self;
         let error = tokio::select! {
             error = receive(&mut source, &shared, version) => error,
-            () = send(&mut sink, &shared, queued) => pending().await,
+            never = send(&mut sink, &shared, queued) => never,
             error = watch(&shared, silence) => error,
             () = open.cancelled() => SftpError::Ended { stderr: String::new() },
         };
@@ -238,13 +238,17 @@ async fn receive(
 }
 
 /// Sends what is asked, small requests together. Why a server takes no more, its own side of the channel says.
-async fn send(sink: &mut Sink, shared: &Shared, mut queued: mpsc::UnboundedReceiver<Bytes>) {
+async fn send(
+    sink: &mut Sink,
+    shared: &Shared,
+    mut queued: mpsc::UnboundedReceiver<Bytes>,
+) -> SftpError {
     while let Some(first) = queued.recv().await {
         let packets = match queued.try_recv() {
             Ok(second) if first.len() < BATCH => gather(&first, second, &mut queued),
             Ok(second) => {
                 if !sink.send(first).await {
-                    return;
+                    break;
                 }
                 shared.moved();
                 second
@@ -252,10 +256,11 @@ async fn send(sink: &mut Sink, shared: &Shared, mut queued: mpsc::UnboundedRecei
             Err(_) => first,
         };
         if !sink.send(packets).await {
-            return;
+            break;
         }
         shared.moved();
     }
+    pending().await
 }
 
 fn gather(first: &[u8], second: Bytes, queued: &mut mpsc::UnboundedReceiver<Bytes>) -> Bytes {
