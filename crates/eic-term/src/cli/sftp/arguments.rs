@@ -59,9 +59,14 @@ pub(crate) struct Settings {
     pub(crate) requests: Option<usize>,
 }
 
-/// Why a command line makes no sense; the usage alone says it where there is nothing to add.
+/// Why a command line makes no sense.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Misuse(pub(super) Option<String>);
+pub(super) enum Misuse {
+    /// It is none; the usage alone says it where there is nothing to add.
+    Usage(Option<String>),
+    /// An option's argument is wrong.
+    Argument(String),
+}
 
 /// Reads a command line without the program's name.
 pub(super) fn parse(arguments: &[OsString]) -> Result<Arguments, Misuse> {
@@ -99,7 +104,7 @@ impl Parser {
                     continue;
                 }
                 if !WITH_ARGUMENT.contains(letter) {
-                    return wrong(format!("unknown option -- {letter}"));
+                    return usage(format!("unknown option -- {letter}"));
                 }
                 let value = match (letters.as_str(), rest.split_first()) {
                     ("", Some((next, after))) => {
@@ -107,7 +112,7 @@ impl Parser {
                         next.clone()
                     }
                     ("", None) => {
-                        return wrong(format!("option requires an argument -- {letter}"));
+                        return usage(format!("option requires an argument -- {letter}"));
                     }
                     (value, _) => value.to_owned(),
                 };
@@ -128,7 +133,7 @@ impl Parser {
             'p' => settings.how.preserve = true,
             'r' => settings.how.recursive = true,
             'N' => self.noisy = true,
-            'h' => return Err(Misuse(None)),
+            'h' => return Err(Misuse::Usage(None)),
             other => {
                 settings.quiet |= other == 'q';
                 self.arguments.ssh.push(format!("-{other}"));
@@ -151,7 +156,7 @@ impl Parser {
             'R' => settings.requests = Some(requests(&value)?),
             'l' => {
                 let kilobits: Option<u64> = value.parse().ok().filter(|limit| *limit > 0);
-                let limit = kilobits.ok_or_else(|| Misuse(None))?;
+                let limit = kilobits.ok_or(Misuse::Usage(None))?;
                 settings.limit_rate = Some(limit.saturating_mul(1024) / 8);
             }
             'X' => match value.split_once('=') {
@@ -179,12 +184,12 @@ impl Parser {
         let (destination, local) = match words {
             [destination] => (destination, None),
             [destination, local] => (destination, Some(local.clone())),
-            _ => return Err(Misuse(None)),
+            _ => return Err(Misuse::Usage(None)),
         };
-        let Place { host, path } = place::parse(destination).ok_or(Misuse(None))?;
+        let Place { host, path } = place::parse(destination).ok_or(Misuse::Usage(None))?;
         let (user, host) = place::user_and_host(&host);
         if host.is_empty() {
-            return wrong("Missing hostname");
+            return usage("Missing hostname");
         }
         arguments.path = path;
         arguments.local = local;
@@ -212,23 +217,27 @@ impl Parser {
     }
 }
 
+fn usage<T>(what: impl Into<String>) -> Result<T, Misuse> {
+    Err(Misuse::Usage(Some(what.into())))
+}
+
 fn wrong<T>(what: impl Into<String>) -> Result<T, Misuse> {
-    Err(Misuse(Some(what.into())))
+    Err(Misuse::Argument(what.into()))
 }
 
 fn buffer(text: &str) -> Result<u32, Misuse> {
     let size = text.parse().ok().filter(|size| *size > 0);
-    size.ok_or_else(|| Misuse(Some(format!("Invalid buffer size \"{text}\""))))
+    size.ok_or_else(|| Misuse::Argument(format!("Invalid buffer size \"{text}\"")))
 }
 
 fn requests(text: &str) -> Result<usize, Misuse> {
     let count = text.parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| Misuse(Some(format!("Invalid number of requests \"{text}\""))))
+    count.ok_or_else(|| Misuse::Argument(format!("Invalid number of requests \"{text}\"")))
 }
 
 fn port(text: &str) -> Result<u16, Misuse> {
     let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| Misuse(Some(format!("Bad port \"{text}\""))))
+    port.ok_or_else(|| Misuse::Argument(format!("Bad port \"{text}\"")))
 }
 
 #[cfg(test)]
@@ -322,21 +331,23 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense() {
+        let usage = |what: Option<&str>| Misuse::Usage(what.map(str::to_owned));
+        let wrong = |what: &str| Misuse::Argument(what.to_owned());
         for (line, expected) in [
-            ("", None),
-            ("a b c", None),
-            ("-h", None),
-            ("-1 web", Some("SSH protocol v.1 is no longer supported")),
-            ("-Z web", Some("unknown option -- Z")),
-            ("-P", Some("option requires an argument -- P")),
-            ("-P none web", Some("Bad port \"none\"")),
-            ("-B 0 web", Some("Invalid buffer size \"0\"")),
-            ("-R x web", Some("Invalid number of requests \"x\"")),
-            ("-X x=1 web", Some("Invalid -X option")),
-            ("-b a -b b web", Some("Batch file already specified.")),
-            ("me@:a", Some("Missing hostname")),
+            ("", usage(None)),
+            ("a b c", usage(None)),
+            ("-h", usage(None)),
+            ("-l none web", usage(None)),
+            ("-Z web", usage(Some("unknown option -- Z"))),
+            ("-P", usage(Some("option requires an argument -- P"))),
+            ("me@:a", usage(Some("Missing hostname"))),
+            ("-1 web", wrong("SSH protocol v.1 is no longer supported")),
+            ("-P none web", wrong("Bad port \"none\"")),
+            ("-B 0 web", wrong("Invalid buffer size \"0\"")),
+            ("-R x web", wrong("Invalid number of requests \"x\"")),
+            ("-X x=1 web", wrong("Invalid -X option")),
+            ("-b a -b b web", wrong("Batch file already specified.")),
         ] {
-            let expected = Misuse(expected.map(str::to_owned));
             assert_eq!(parse(line), Err(expected), "{line}");
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eic_term::files::{Attributes, FileKind, OpenMode, RemoteFile, SftpError};
+use eic_term::files::{Attributes, Entry, FileKind, OpenMode, RemoteFile, SftpError};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio_util::task::AbortOnDropHandle;
@@ -18,6 +19,8 @@ use super::pace::Pace;
 use super::platform;
 use crate::cli::report::Failure;
 
+/// How many folders deep files may be, as with sftp(1).
+pub(super) const DEEPEST: usize = 64;
 /// The mode of a file whose own is not known.
 const MODE: u32 = 0o666;
 
@@ -168,66 +171,94 @@ pub(super) async fn folder(
     found: &Found,
     to: &Path,
 ) -> Result<bool, Failure> {
-    let mut good = true;
-    let mut open = vec![(found.clone(), to.to_owned())];
-    let mut folders: Vec<(PathBuf, Attributes)> = Vec::new();
-    while let Some((from, to)) = open.pop() {
-        client.tell(&format!("Retrieving {}", shown(&from.path)))?;
-        if let Err(source) = make_folder(&to) {
-            client.ui.failure(&Failure::new(
-                format!("cannot make the folder {}", to.display()),
-                source,
-            ));
-            good = false;
-            continue;
-        }
-        folders.push((to.clone(), from.attributes));
-        let read = client.sftp.read_folder(&from.path).await;
-        let entries = match read {
-            Ok(entries) => entries,
-            Err(error) => {
-                client.ui.failure(&failure(
-                    format!("cannot list {}", shown(&from.path)),
-                    error,
-                ));
-                good = false;
-                continue;
+    let real = client.sftp.real_path(&found.path).await;
+    let path =
+        real.map_err(|error| failure(format!("cannot enter {}", shown(&found.path)), error))?;
+    let attributes = found.attributes;
+    Ok(folder_at(client, how, Found { path, attributes }, to.to_owned(), 0).await)
+}
+
+type Fetching<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
+
+fn folder_at(client: &Client, how: How, from: Found, to: PathBuf, depth: usize) -> Fetching<'_> {
+    Box::pin(async move {
+        match inside(client, how, &from, &to, depth).await {
+            Ok(good) => good,
+            Err(failure) => {
+                client.ui.failure(&failure);
+                false
             }
-        };
-        for entry in entries {
-            if !platform::is_name(&entry.name) {
+        }
+    })
+}
+
+async fn inside(
+    client: &Client,
+    how: How,
+    from: &Found,
+    to: &Path,
+    depth: usize,
+) -> Result<bool, Failure> {
+    if depth > DEEPEST {
+        let what = format!("cannot fetch {}", shown(&from.path));
+        return Err(Failure::caused(
+            what,
+            format!("it is more than {DEEPEST} folders deep"),
+        ));
+    }
+    client.say(&format!("Retrieving {}", shown(&from.path)))?;
+    let what = || format!("cannot make the folder {}", to.display());
+    make_folder(to).map_err(|source| Failure::new(what(), source))?;
+    let entries = client.sftp.read_folder(&from.path).await;
+    let entries =
+        entries.map_err(|error| failure(format!("cannot list {}", shown(&from.path)), error))?;
+    let mut good = true;
+    for entry in entries {
+        let fetched = match platform::is_name(&entry.name) {
+            true => fetch(client, how, from, entry, to, depth).await,
+            false => {
                 let (name, folder) = (shown(&entry.name), shown(&from.path));
                 let what = format!("cannot fetch `{name}` from {folder}");
-                client
-                    .ui
-                    .failure(&Failure::caused(what, "its name is none for a file here"));
-                good = false;
-                continue;
+                Err(Failure::caused(what, "its name is none for a file here"))
             }
-            let inner = Found {
-                path: glob::join(&from.path, &entry.name),
-                attributes: entry.attributes,
-            };
-            let to = to.join(platform::path(&entry.name));
-            match entry.attributes.kind() {
-                Some(FileKind::Folder) => open.push((inner, to)),
-                None | Some(FileKind::File) => {
-                    if let Err(failure) = file(client, how, &inner, &to).await {
-                        client.ui.failure(&failure);
-                        good = false;
-                    }
-                }
-                Some(_) => client.ui.notice(&format!(
-                    "left out {}, which is no regular file",
-                    shown(&inner.path)
-                )),
-            }
-        }
+        };
+        good &= fetched.unwrap_or_else(|failure| {
+            client.ui.failure(&failure);
+            false
+        });
     }
     if how.preserve {
-        good &= preserve_folders(client, folders);
+        let what = || format!("cannot set the times of {}", to.display());
+        let preserved = platform::open_folder(to)
+            .and_then(|folder| platform::preserve(&folder, &from.attributes));
+        preserved.map_err(|source| Failure::new(what(), source))?;
     }
     Ok(good)
+}
+
+async fn fetch(
+    client: &Client,
+    how: How,
+    folder: &Found,
+    entry: Entry,
+    to: &Path,
+    depth: usize,
+) -> Result<bool, Failure> {
+    let path = glob::join(&folder.path, &entry.name);
+    let attributes = entry.attributes;
+    let inner = Found { path, attributes };
+    let to = to.join(platform::path(&entry.name));
+    match attributes.kind() {
+        Some(FileKind::Folder) => Ok(folder_at(client, how, inner, to, depth + 1).await),
+        None | Some(FileKind::File) => file(client, how, &inner, &to).await.map(|()| true),
+        Some(_) => {
+            client.ui.notice(&format!(
+                "left out {}, which is no regular file",
+                shown(&inner.path)
+            ));
+            Ok(true)
+        }
+    }
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -235,21 +266,4 @@ fn make_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }
-}
-
-/// Inner ones first, since writing into a folder changes its time.
-fn preserve_folders(client: &Client, folders: Vec<(PathBuf, Attributes)>) -> bool {
-    let mut good = true;
-    for (path, attributes) in folders.into_iter().rev() {
-        let preserved = platform::open_folder(&path)
-            .and_then(|folder| platform::preserve(&folder, &attributes));
-        if let Err(source) = preserved {
-            client.ui.failure(&Failure::new(
-                format!("cannot set the times of {}", path.display()),
-                source,
-            ));
-            good = false;
-        }
-    }
-    good
 }

@@ -259,9 +259,9 @@ mod tests {
         }
 
         async fn attributes(&self, path: &[u8]) -> Option<Attributes> {
-            let found = self.0.iter().map(|one| one.as_bytes());
+            let mut found = self.0.iter().map(|one| one.as_bytes());
             let folder = [path, b"/"].concat();
-            let found = found.filter(|one| *one == path || *one == folder).next()?;
+            let found = found.find(|one| *one == path || *one == folder)?;
             let mode = if found.ends_with(b"/") || found.ends_with(b"@") {
                 0o040_755
             } else {

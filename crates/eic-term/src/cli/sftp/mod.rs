@@ -101,11 +101,12 @@ pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 pub(crate) fn run_program(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
     let arguments = match arguments::parse(arguments) {
         Ok(arguments) => arguments,
-        Err(Misuse(what)) => {
+        Err(Misuse::Usage(what)) => {
             let what = what.map(|what| format!("{what}\n")).unwrap_or_default();
             ui.notice(&format!("{what}{}", arguments::USAGE));
             return Ok(ExitCode::from(FAILED));
         }
+        Err(Misuse::Argument(what)) => return Err(Failure::caused(what, "")),
     };
     let ssh: Vec<OsString> = arguments.ssh.iter().map(OsString::from).collect();
     match arguments.way.clone() {

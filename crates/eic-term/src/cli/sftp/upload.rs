@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::SeekFrom;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
 use super::command::How;
+use super::download::DEEPEST;
 use super::glob::{self, Found, Tree};
 use super::pace::Pace;
 use super::{local, platform};
@@ -180,64 +182,86 @@ pub(super) async fn folder(
     found: &Found,
     to: &[u8],
 ) -> Result<bool, Failure> {
+    let path = glob::join(&found.path, b"");
+    let attributes = found.attributes;
+    Ok(folder_at(client, how, Found { path, attributes }, to.to_vec(), 0).await)
+}
+
+type Sending<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
+
+fn folder_at(client: &Client, how: How, from: Found, to: Vec<u8>, depth: usize) -> Sending<'_> {
+    Box::pin(async move {
+        match inside(client, how, &from, &to, depth).await {
+            Ok(good) => good,
+            Err(failure) => {
+                client.ui.failure(&failure);
+                false
+            }
+        }
+    })
+}
+
+async fn inside(
+    client: &Client,
+    how: How,
+    from: &Found,
+    to: &[u8],
+    depth: usize,
+) -> Result<bool, Failure> {
+    if depth > DEEPEST {
+        let what = format!("cannot send {}", shown(&from.path));
+        return Err(Failure::caused(
+            what,
+            format!("it is more than {DEEPEST} folders deep"),
+        ));
+    }
+    client.say(&format!("Entering {}", shown(&from.path)))?;
+    let made = make_folder(client, to, &from.attributes).await;
+    made.map_err(|error| failure(format!("cannot make the folder {}", shown(to)), error))?;
+    let entries = local::entries(&from.path);
+    let entries = entries
+        .map_err(|source| Failure::new(format!("cannot list {}", shown(&from.path)), source))?;
     let mut good = true;
-    let mut open = vec![(found.clone(), to.to_vec())];
-    let mut folders = Vec::new();
-    while let Some((from, to)) = open.pop() {
-        client.tell(&format!("Entering {}", shown(&from.path)))?;
-        if let Err(error) = make_folder(client, &to, &from.attributes).await {
-            client.ui.failure(&failure(
-                format!("cannot make the folder {}", shown(&to)),
-                error,
-            ));
-            good = false;
-            continue;
-        }
-        folders.push((to.clone(), from.attributes));
-        let entries = match local::entries(&from.path) {
-            Ok(entries) => entries,
-            Err(source) => {
-                client.ui.failure(&Failure::new(
-                    format!("cannot list {}", shown(&from.path)),
-                    source,
-                ));
-                good = false;
-                continue;
-            }
-        };
-        for (name, attributes) in entries {
-            let inner = Found {
-                path: glob::join(&from.path, &name),
-                attributes,
-            };
-            let to = glob::join(&to, &name);
-            match attributes.kind() {
-                Some(FileKind::Folder) => open.push((inner, to)),
-                Some(FileKind::File) => {
-                    if let Err(failure) = file(client, how, &inner, &to).await {
-                        client.ui.failure(&failure);
-                        good = false;
-                    }
-                }
-                _ => client.ui.notice(&format!(
-                    "left out {}, which is no regular file",
-                    shown(&inner.path)
-                )),
-            }
-        }
+    for (name, attributes) in entries {
+        let path = glob::join(&from.path, &name);
+        let sent = send(
+            client,
+            how,
+            Found { path, attributes },
+            glob::join(to, &name),
+            depth,
+        )
+        .await;
+        good &= sent.unwrap_or_else(|failure| {
+            client.ui.failure(&failure);
+            false
+        });
     }
     if how.preserve {
-        for (path, attributes) in folders.into_iter().rev() {
-            if let Err(error) = client.sftp.set_stat(&path, kept(&attributes)).await {
-                client.ui.failure(&failure(
-                    format!("cannot set the times of {}", shown(&path)),
-                    error,
-                ));
-                good = false;
-            }
-        }
+        let set = client.sftp.set_stat(to, kept(&from.attributes)).await;
+        set.map_err(|error| failure(format!("cannot set the times of {}", shown(to)), error))?;
     }
     Ok(good)
+}
+
+async fn send(
+    client: &Client,
+    how: How,
+    inner: Found,
+    to: Vec<u8>,
+    depth: usize,
+) -> Result<bool, Failure> {
+    match inner.attributes.kind() {
+        Some(FileKind::Folder) => Ok(folder_at(client, how, inner, to, depth + 1).await),
+        Some(FileKind::File) => file(client, how, &inner, &to).await.map(|()| true),
+        _ => {
+            client.ui.notice(&format!(
+                "left out {}, which is no regular file",
+                shown(&inner.path)
+            ));
+            Ok(true)
+        }
+    }
 }
 
 /// Makes a folder on the host, unless it is there.
