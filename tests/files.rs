@@ -106,9 +106,7 @@ async fn every_request_does_what_it_says() {
     sftp.remove(&link).await.unwrap();
     sftp.remove_folder(at(b"third")).await.unwrap();
     assert_eq!(
-        sftp.real_path([&root[..], b"/."].concat())
-            .await
-            .unwrap(),
+        sftp.real_path([&root[..], b"/."].concat()).await.unwrap(),
         root
     );
     assert!(sftp.file_system(&root).await.unwrap().blocks > 0);
