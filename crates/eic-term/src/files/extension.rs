@@ -4,7 +4,7 @@ use super::error::SftpError;
 use super::packet::{Fields, MOST_BYTES};
 
 /// The extensions' names.
-pub(super) mod extension {
+pub(super) mod names {
     pub(crate) const LIMITS: &str = "limits@openssh.com";
     pub(crate) const POSIX_RENAME: &str = "posix-rename@openssh.com";
     pub(crate) const HARD_LINK: &str = "hardlink@openssh.com";

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::attributes::Attributes;
 use super::error::{SftpError, StatusCode};
-use super::extension::extension;
+use super::extension::names;
 use super::link::Answer;
 use super::packet::{Request, kind};
 use super::sftp::{Sftp, done, expect};
@@ -149,7 +149,7 @@ impl RemoteFile {
     /// # Errors
     /// As [`read_at`](Self::read_at); [`SftpError::Unsupported`].
     pub async fn sync(&self) -> Result<(), SftpError> {
-        let request = self.sftp.offered(extension::FSYNC)?;
+        let request = self.sftp.offered(names::FSYNC)?;
         self.sftp.done(request.string(&self.handle)).await
     }
 
@@ -164,7 +164,7 @@ impl RemoteFile {
         to: &Self,
         to_offset: u64,
     ) -> Result<(), SftpError> {
-        let request = self.sftp.offered(extension::COPY_DATA)?;
+        let request = self.sftp.offered(names::COPY_DATA)?;
         let request = request.string(&self.handle).u64(offset).u64(length);
         let request = request.string(&to.handle).u64(to_offset);
         self.sftp.done(request).await

@@ -9,13 +9,21 @@ mod error;
 mod extension;
 mod file;
 mod folder;
+mod glob;
 mod link;
+mod local;
+mod name;
 mod packet;
 mod sftp;
+mod transfer;
 
 pub use attributes::{Attributes, FileKind};
 pub use error::{SftpError, StatusCode};
 pub use extension::{FileSystem, Limits};
 pub use file::{OpenMode, RemoteFile};
 pub use folder::{Entry, Folder};
+pub use glob::{is_pattern, matches};
 pub use sftp::Sftp;
+pub use transfer::{
+    Host, Location, Summary, Transfer, TransferError, TransferEvent, TransferOptions,
+};

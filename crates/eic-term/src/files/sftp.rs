@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::attributes::Attributes;
 use super::carrier::{Sink, Source};
 use super::error::{SftpError, StatusCode};
-use super::extension::{FileSystem, Limits, extension};
+use super::extension::{FileSystem, Limits, names};
 use super::file::{OpenMode, RemoteFile};
 use super::folder::{Entry, Folder};
 use super::link::{Answer, Link};
@@ -115,10 +115,10 @@ impl Sftp {
     /// As any request.
     pub async fn limits(&self) -> Result<Limits, SftpError> {
         let ask = || async {
-            if !self.offers(extension::LIMITS) {
+            if !self.offers(names::LIMITS) {
                 return Ok(Limits::default());
             }
-            match self.extended(Request::extended(extension::LIMITS)).await {
+            match self.extended(Request::extended(names::LIMITS)).await {
                 Ok(mut fields) => Limits::read(&mut fields),
                 Err(SftpError::Status { .. }) => Ok(Limits::default()),
                 Err(error) => Err(error),
@@ -206,7 +206,7 @@ impl Sftp {
         path: impl AsRef<[u8]>,
         attributes: Attributes,
     ) -> Result<(), SftpError> {
-        let request = self.offered(extension::LSETSTAT)?;
+        let request = self.offered(names::LSETSTAT)?;
         let request = request.string(path.as_ref());
         self.done(request.raw(|bytes| attributes.write(bytes)))
             .await
@@ -251,7 +251,7 @@ impl Sftp {
         from: impl AsRef<[u8]>,
         to: impl AsRef<[u8]>,
     ) -> Result<(), SftpError> {
-        match self.offered(extension::POSIX_RENAME) {
+        match self.offered(names::POSIX_RENAME) {
             Ok(request) => self.done(of_two(request, from, to)).await,
             Err(_) => self.rename_strictly(from, to).await,
         }
@@ -279,7 +279,7 @@ impl Sftp {
         original: impl AsRef<[u8]>,
         link: impl AsRef<[u8]>,
     ) -> Result<(), SftpError> {
-        let request = self.offered(extension::HARD_LINK)?;
+        let request = self.offered(names::HARD_LINK)?;
         self.done(of_two(request, original, link)).await
     }
 
@@ -318,7 +318,7 @@ impl Sftp {
     /// # Errors
     /// As [`open`](Self::open); [`SftpError::Unsupported`].
     pub async fn expand_path(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>, SftpError> {
-        let request = self.offered(extension::EXPAND_PATH)?;
+        let request = self.offered(names::EXPAND_PATH)?;
         self.name(request.string(path.as_ref())).await
     }
 
@@ -327,7 +327,7 @@ impl Sftp {
     /// # Errors
     /// As [`open`](Self::open); [`SftpError::Unsupported`].
     pub async fn file_system(&self, path: impl AsRef<[u8]>) -> Result<FileSystem, SftpError> {
-        let request = self.offered(extension::STATVFS)?;
+        let request = self.offered(names::STATVFS)?;
         let mut fields = self.extended(request.string(path.as_ref())).await?;
         FileSystem::read(&mut fields)
     }
@@ -346,10 +346,10 @@ impl Sftp {
                 .flat_map(|id| id.to_be_bytes())
                 .collect::<Vec<_>>()
         };
-        let request = self.offered(extension::OWNER_NAMES)?;
+        let request = self.offered(names::OWNER_NAMES)?;
         let request = request.string(&numbers(users)).string(&numbers(groups));
         let mut fields = self.extended(request).await?;
-        Ok((names(fields.string()?)?, names(fields.string()?)?))
+        Ok((names_in(fields.string()?)?, names_in(fields.string()?)?))
     }
 
     /// The start of a request by an extension.
@@ -413,7 +413,7 @@ fn of_two(request: Request, first: impl AsRef<[u8]>, second: impl AsRef<[u8]>) -
     request.string(first.as_ref()).string(second.as_ref())
 }
 
-fn names(bytes: Bytes) -> Result<Vec<Vec<u8>>, SftpError> {
+fn names_in(bytes: Bytes) -> Result<Vec<Vec<u8>>, SftpError> {
     let (mut fields, mut names) = (Fields(bytes), Vec::new());
     while !fields.is_empty() {
         names.push(fields.string()?.to_vec());
