@@ -193,15 +193,17 @@ impl Task {
             shared,
             mut source,
             queued,
-            version,
+            mut version,
         } = self;
         let error = tokio::select! {
-            error = receive(&mut source, &shared, version) => error,
+            error = receive(&mut source, &shared, &mut version) => error,
             never = send(&mut sink, &shared, queued) => never,
             error = watch(&shared, silence) => error,
             () = open.cancelled() => SftpError::Ended { stderr: String::new() },
         };
         shared.end(error);
+        // Whoever waits for it is woken when the reason is known.
+        drop(version);
         // A connection that takes nothing ends by itself; until then nobody waits for this.
         sink.close().await;
     }
@@ -210,7 +212,7 @@ impl Task {
 async fn receive(
     source: &mut Source,
     shared: &Shared,
-    mut version: Option<oneshot::Sender<Reply>>,
+    version: &mut Option<oneshot::Sender<Reply>>,
 ) -> SftpError {
     const CHATTY: SftpError = SftpError::Protocol(
         "something else came first; does a start-up file of the shell there print something?",
