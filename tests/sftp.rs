@@ -298,7 +298,10 @@ fn a_batch_of_every_command_does_what_openssh_does() {
         return;
     };
     for route in sandbox.routes() {
-        let mut command = sandbox.eic_term([&["sftp", "-b", "-"][..], &route].concat());
+        // A port has another letter here.
+        let route: Vec<_> = route.iter().map(|word| word.replace("-p", "-P")).collect();
+        let mut command = sandbox.eic_term(["sftp", "-b", "-"]);
+        command.args(&route);
         check(place.batch(&mut command, EVERY_COMMAND), &route.join(" "));
     }
     let mut command = sandbox.command(&place.ours);
@@ -415,6 +418,14 @@ fn a_host_without_sftp_is_said_to_be_one() {
     );
 }
 
+/// Waits until this is shown, and the next command asked for.
+fn at_prompt(terminal: &mut Terminal, shown: &str) {
+    terminal.wait_for(&format!("`{shown}` and a prompt"), |terminal| {
+        let text = terminal.text();
+        text.contains(shown) && text.trim_end().ends_with("sftp>")
+    });
+}
+
 #[test]
 fn a_prompt_edits_completes_and_remembers() {
     let Some(place) = Place::new() else {
@@ -435,33 +446,35 @@ fn a_prompt_edits_completes_and_remembers() {
     // Names of the host, a quoted one too, and of commands.
     terminal.type_keys("cd ../rem\t");
     terminal.expect("cd ../remote/");
-    terminal.type_keys("\rl\t\t");
+    terminal.type_keys("\r");
+    at_prompt(&mut terminal, "remote/");
+    terminal.type_keys("l\t\t");
     terminal.expect("lumask");
     terminal.type_keys("s -1 old/de\t\r");
-    terminal.expect("old/deep/c");
+    at_prompt(&mut terminal, "old/deep/c");
     terminal.type_keys("get wi\t\r");
-    terminal.expect("with space to with space");
+    at_prompt(&mut terminal, "with space to with space");
     terminal.type_keys("get \"g\t\t");
     terminal.expect("gxb");
     terminal.type_keys("*\t\r");
-    terminal.expect("g*b to g*b");
+    at_prompt(&mut terminal, "g*b to g*b");
     // Names that are here.
     terminal.type_keys("put se\t\r");
-    terminal.expect("Uploading sent to");
+    at_prompt(&mut terminal, "Uploading sent to");
     // A name from the host does not drive the screen.
     terminal.type_keys("ls -1 cl*\r");
-    terminal.expect("clear\\u{1b}[2Jed");
+    at_prompt(&mut terminal, "clear\\u{1b}[2Jed");
     terminal.expect("Uploading sent to");
     // Up, and an edit at its start.
     terminal.type_keys("pdw\u{1b}[D\u{8}\u{1b}[Cd\r");
-    terminal.expect("Remote working directory");
+    at_prompt(&mut terminal, "Remote working directory");
     terminal.type_keys("\u{1b}[A\u{1}l\r");
-    terminal.expect("Local working directory");
+    at_prompt(&mut terminal, "Local working directory");
     // A line that is given up.
     terminal.type_keys("nonsense\u{3}");
-    terminal.expect("nonsense\nsftp>");
+    at_prompt(&mut terminal, "nonsense\n");
     terminal.type_keys("!echo shell-$((40 + 2))\r");
-    terminal.expect("shell-42");
+    at_prompt(&mut terminal, "shell-42");
     terminal.type_keys("\u{4}");
     terminal.expect("same");
     terminal.expect("code 0");
@@ -491,9 +504,9 @@ fn control_c_stops_a_transfer_and_leaves_the_prompt() {
         terminal.type_keys(&format!("{command}\r"));
         terminal.expect("ETA");
         terminal.press_control_c();
-        terminal.expect("interrupted");
+        at_prompt(&mut terminal, "interrupted");
         terminal.type_keys("pwd\r");
-        terminal.expect("Remote working directory: ");
+        at_prompt(&mut terminal, "Remote working directory: ");
         terminal.type_keys("!clear\r");
         terminal.wait_for("an empty screen", |terminal| {
             !terminal.text().contains("interrupted")
@@ -503,12 +516,12 @@ fn control_c_stops_a_transfer_and_leaves_the_prompt() {
     terminal.type_keys("!echo begun; sleep 600\r");
     terminal.expect("\nbegun");
     terminal.press_control_c();
-    terminal.expect("the shell ended with");
+    at_prompt(&mut terminal, "the shell ended with");
     terminal.type_keys("reget huge\r");
     terminal.expect("Resuming");
     terminal.expect("ETA");
     terminal.press_control_c();
-    terminal.expect("interrupted");
+    at_prompt(&mut terminal, "interrupted");
     terminal.type_keys("bye\r");
     assert_eq!(terminal.exit_code(), 0);
     let got = std::fs::read(place.path("local/huge")).unwrap();

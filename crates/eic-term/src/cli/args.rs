@@ -354,12 +354,16 @@ pub(crate) struct Sftp {
     pub(crate) sync: bool,
 
     /// Take modes and times along
-    #[arg(long)]
+    #[arg(short = 'p', long)]
     pub(crate) preserve: bool,
 
     /// Take folders with what is in them
     #[arg(short, long)]
     pub(crate) recursive: bool,
+
+    /// SSH port [default: 22]
+    #[arg(short = 'P', value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ssh_port: Option<u16>,
 }
 
 impl Sftp {
@@ -494,6 +498,19 @@ mod tests {
             Misuse::NotInteractive
         );
         assert_eq!(parse("eic-term -q").unwrap_err(), Misuse::NoTarget);
+    }
+
+    #[test]
+    fn sftp_has_a_p_of_its_own() {
+        let line = "eic-term sftp -rp -P 2022 me@web-1:a b";
+        let (common, command) = Cli::parse_from(line.split(' ')).into_command().unwrap();
+        let Command::Sftp(sftp) = command else {
+            panic!("not sftp");
+        };
+        assert!(sftp.preserve && sftp.recursive);
+        assert_eq!((sftp.ssh_port, common.ssh_port), (Some(2022), Some(2022)));
+        assert_eq!(sftp.place.target.to_string(), "me@web-1");
+        assert_eq!(sftp.place.path.as_deref(), Some("a"));
     }
 
     #[test]

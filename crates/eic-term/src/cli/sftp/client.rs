@@ -1,9 +1,11 @@
 //! Where we are on both sides, and what a line does there.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use eic_term::files::{Attributes, Sftp, SftpError};
 use eic_term::visible_line;
+use tokio::sync::Semaphore;
 
 use super::arguments::Settings;
 use super::command::Command;
@@ -36,6 +38,8 @@ pub(super) struct Client {
     /// The folder on the host where it began.
     pub(super) start: Vec<u8>,
     pub(super) settings: Settings,
+    /// One for each read or write that may be under way.
+    pub(super) requests: Arc<Semaphore>,
     /// Whether to show how far transfers are.
     pub(super) progress: bool,
     /// Names of users and of groups, as far as the host was asked.
@@ -55,8 +59,13 @@ impl Client {
         let start = sftp.real_path(".").await;
         let start =
             start.map_err(|error| failure("cannot find out the folder on the host", error))?;
+        let requests = settings
+            .requests
+            .unwrap_or(WIDTH)
+            .min(Semaphore::MAX_PERMITS);
         Ok(Self {
             sftp,
+            requests: Arc::new(Semaphore::new(requests)),
             folder: start.clone(),
             start,
             settings,
@@ -144,11 +153,6 @@ impl Client {
         let name = shown(glob::base_name(path));
         self.progress
             .then(|| Meter::new(name, size, start, &self.ui))
-    }
-
-    /// How many reads or writes are under way at once.
-    pub(super) fn width(&self) -> usize {
-        self.settings.requests.unwrap_or(WIDTH)
     }
 
     /// A path on the host from the root; `~` is where the session began.

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eic_term::files::{Attributes, Entry, FileKind, OpenMode, RemoteFile, SftpError};
+use futures_util::{StreamExt, stream};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
@@ -21,6 +23,8 @@ use crate::cli::report::Failure;
 
 /// How many folders deep files may be, as with sftp(1).
 pub(super) const DEEPEST: usize = 64;
+/// How many files of a folder are under way at once.
+pub(super) const FILES: usize = 16;
 /// The mode of a file whose own is not known.
 const MODE: u32 = 0o666;
 
@@ -95,15 +99,18 @@ struct Reader {
     reads: VecDeque<Read>,
     /// Where the next read begins.
     next: u64,
-    size: Option<u64>,
+    /// How much there should be.
+    size: u64,
     buffer: u32,
-    width: usize,
+    requests: Arc<Semaphore>,
 }
 
 struct Read {
     offset: u64,
     length: u32,
     data: AbortOnDropHandle<Result<Bytes, SftpError>>,
+    /// Counts until what it brought is taken, which bounds what waits in memory.
+    _request: OwnedSemaphorePermit,
 }
 
 impl Reader {
@@ -118,20 +125,23 @@ impl Reader {
             remote: Arc::new(remote),
             reads: VecDeque::new(),
             next: start,
-            size,
+            size: size.unwrap_or(0),
             buffer: client.settings.buffer.unwrap_or(u32::MAX).min(limits.read),
-            width: client.width(),
+            requests: client.requests.clone(),
         })
     }
 
     /// What follows; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, SftpError> {
-        // Past what the size promises one read at a time looks for more.
-        while self.reads.len() < self.width
-            && (self.reads.is_empty() || self.size.is_some_and(|size| self.next < size))
-        {
-            self.reads.push_back(self.read(self.next));
-            self.next += u64::from(self.buffer);
+        while let Some(length) = self.wanted() {
+            let requests = self.requests.clone();
+            let request = match self.reads.is_empty() {
+                true => requests.acquire_owned().await.ok(),
+                false => requests.try_acquire_owned().ok(),
+            };
+            let Some(request) = request else { break };
+            self.reads.push_back(self.read(length, request));
+            self.next += u64::from(length);
         }
         let Some(read) = self.reads.pop_front() else {
             return Ok(None);
@@ -140,26 +150,35 @@ impl Reader {
             .data
             .await
             .map_err(|_| SftpError::Protocol("a read was abandoned"))??;
-        if data.is_empty() {
-            self.reads.clear();
-            return Ok(None);
-        }
         if data.len() < read.length as usize {
             // The rest is asked for anew, and what was asked for behind it as well.
             self.reads.clear();
             self.next = read.offset + data.len() as u64;
         }
-        Ok(Some(data))
+        Ok(Some(data).filter(|data| !data.is_empty()))
     }
 
-    fn read(&self, offset: u64) -> Read {
-        let (remote, length) = (self.remote.clone(), self.buffer);
+    /// How much to ask for next. Past what there should be, one read at a time looks for more.
+    fn wanted(&self) -> Option<u32> {
+        let left = self.size.saturating_sub(self.next);
+        if left > 0 {
+            return Some(u32::try_from(left).unwrap_or(u32::MAX).min(self.buffer));
+        }
+        let looking = self
+            .reads
+            .back()
+            .is_some_and(|read| read.offset >= self.size);
+        (!looking).then_some(self.buffer)
+    }
+
+    fn read(&self, length: u32, request: OwnedSemaphorePermit) -> Read {
+        let (remote, offset) = (self.remote.clone(), self.next);
         let read = async move { remote.read_at(offset, length).await };
-        let data = AbortOnDropHandle::new(tokio::spawn(read));
         Read {
             offset,
             length,
-            data,
+            data: AbortOnDropHandle::new(tokio::spawn(read)),
+            _request: request,
         }
     }
 }
@@ -212,20 +231,21 @@ async fn inside(
     let entries = client.sftp.read_folder(&from.path).await;
     let entries =
         entries.map_err(|error| failure(format!("cannot list {}", shown(&from.path)), error))?;
-    let mut good = true;
-    for entry in entries {
-        let fetched = match platform::is_name(&entry.name) {
-            true => fetch(client, how, from, entry, to, depth).await,
-            false => {
-                let (name, folder) = (shown(&entry.name), shown(&from.path));
-                let what = format!("cannot fetch `{name}` from {folder}");
-                Err(Failure::caused(what, "its name is none for a file here"))
-            }
+    let is_folder = |entry: &Entry| entry.attributes.kind() == Some(FileKind::Folder);
+    let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_folder);
+    let fetches = files
+        .into_iter()
+        .map(|entry| fetch(client, how, from, entry, to));
+    let fetched: Vec<bool> = stream::iter(fetches)
+        .buffer_unordered(FILES)
+        .collect()
+        .await;
+    let mut good = !fetched.contains(&false);
+    for folder in folders {
+        good &= match inner(client, from, &folder, to) {
+            Some((from, to)) => folder_at(client, how, from, to, depth + 1).await,
+            None => false,
         };
-        good &= fetched.unwrap_or_else(|failure| {
-            client.ui.failure(&failure);
-            false
-        });
     }
     if how.preserve {
         let what = || format!("cannot set the times of {}", to.display());
@@ -236,29 +256,43 @@ async fn inside(
     Ok(good)
 }
 
-async fn fetch(
-    client: &Client,
-    how: How,
-    folder: &Found,
-    entry: Entry,
-    to: &Path,
-    depth: usize,
-) -> Result<bool, Failure> {
+/// Fetches what is no folder; `false` where that failed, which was said.
+async fn fetch(client: &Client, how: How, folder: &Found, entry: Entry, to: &Path) -> bool {
+    let Some((from, to)) = inner(client, folder, &entry, to) else {
+        return false;
+    };
+    if let None | Some(FileKind::File) = from.attributes.kind() {
+        let fetched = file(client, how, &from, &to).await;
+        return fetched
+            .inspect_err(|failure| client.ui.failure(failure))
+            .is_ok();
+    }
+    client.ui.notice(&format!(
+        "left out {}, which is no regular file",
+        shown(&from.path)
+    ));
+    true
+}
+
+/// Where a name in a folder leads, there and here; `None`, said, for one that must not be a file's here.
+fn inner(client: &Client, folder: &Found, entry: &Entry, to: &Path) -> Option<(Found, PathBuf)> {
+    if !platform::is_name(&entry.name) {
+        let what = format!(
+            "cannot fetch `{}` from {}",
+            shown(&entry.name),
+            shown(&folder.path)
+        );
+        client
+            .ui
+            .failure(&Failure::caused(what, "its name is none for a file here"));
+        return None;
+    }
     let path = glob::join(&folder.path, &entry.name);
     let attributes = entry.attributes;
-    let inner = Found { path, attributes };
-    let to = to.join(platform::path(&entry.name));
-    match attributes.kind() {
-        Some(FileKind::Folder) => Ok(folder_at(client, how, inner, to, depth + 1).await),
-        None | Some(FileKind::File) => file(client, how, &inner, &to).await.map(|()| true),
-        Some(_) => {
-            client.ui.notice(&format!(
-                "left out {}, which is no regular file",
-                shown(&inner.path)
-            ));
-            Ok(true)
-        }
-    }
+    Some((
+        Found { path, attributes },
+        to.join(platform::path(&entry.name)),
+    ))
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -1,7 +1,6 @@
 //! Files by a shell pattern, on either side, as glob(3) finds them.
 
-use eic_term::files::{Attributes, FileKind};
-use globset::{Candidate, GlobBuilder, GlobMatcher};
+use eic_term::files::{Attributes, FileKind, matches};
 
 /// The most names that a pattern's braces make.
 const MOST: usize = 10_000;
@@ -38,15 +37,15 @@ pub(super) async fn glob(pattern: &[u8], tree: &impl Tree) -> Vec<Found> {
     let mut folders = vec![root.to_vec()];
     let mut found = None;
     for part in parts {
-        let Some(matcher) = matcher(part) else {
+        if !has_wildcard(part) {
             let name = unescaped(part);
             folders
                 .iter_mut()
                 .for_each(|path| *path = join(path, &name));
             found = None;
             continue;
-        };
-        let matched = children(&folders, part, &matcher, tree).await;
+        }
+        let matched = children(&folders, part, tree).await;
         folders = matched.iter().map(|one| one.path.clone()).collect();
         found = Some(matched);
     }
@@ -61,20 +60,11 @@ pub(super) async fn glob(pattern: &[u8], tree: &impl Tree) -> Vec<Found> {
 }
 
 /// What matches one part of a pattern in some folders.
-async fn children(
-    folders: &[Vec<u8>],
-    part: &[u8],
-    matcher: &GlobMatcher,
-    tree: &impl Tree,
-) -> Vec<Found> {
+async fn children(folders: &[Vec<u8>], part: &[u8], tree: &impl Tree) -> Vec<Found> {
     let mut found = Vec::new();
     for folder in folders {
         let mut entries = tree.entries(folder).await;
-        // Hidden ones are meant only where the pattern begins with a dot.
-        entries.retain(|(name, _)| {
-            name.starts_with(b".") <= part.starts_with(b".")
-                && matcher.is_match_candidate(&Candidate::from_bytes(name))
-        });
+        entries.retain(|(name, _)| matches(part, name));
         entries.sort_by(|one, other| one.0.cmp(&other.0));
         for (name, attributes) in entries {
             let path = join(folder, &name);
@@ -119,46 +109,13 @@ pub(super) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-/// Matches names by one part of a pattern; `None` where the part is a name.
-fn matcher(part: &[u8]) -> Option<GlobMatcher> {
-    let part = std::str::from_utf8(part).ok()?;
-    let mut pattern = String::new();
-    let mut is_pattern = false;
-    let mut rest = part.chars();
-    while let Some(character) = rest.next() {
-        match character {
-            '\\' => pattern.extend(rest.next().into_iter().flat_map(|next| ['\\', next])),
-            '*' | '?' => {
-                is_pattern = true;
-                pattern.push(character);
-            }
-            '[' => match class(rest.as_str()) {
-                Some((class, after)) => {
-                    is_pattern = true;
-                    pattern.push_str(&class);
-                    rest = after.chars();
-                }
-                None => pattern.push_str("\\["),
-            },
-            // Those that mean nothing here.
-            '{' | '}' | ',' | ']' => pattern.extend(['\\', character]),
-            other => pattern.push(other),
-        }
-    }
-    let glob = GlobBuilder::new(&pattern).backslash_escape(true).build();
-    Some(glob.ok().filter(|_| is_pattern)?.compile_matcher())
-}
-
-/// A class of characters whose bracket is open; `None` where it is not closed.
-fn class(rest: &str) -> Option<(String, &str)> {
-    let (negation, inner) = match rest.strip_prefix(['!', '^']) {
-        Some(inner) => ("!", inner),
-        None => ("", rest),
-    };
-    // A bracket that comes first stands for itself.
-    let end = inner.char_indices().skip(1).find(|(_, one)| *one == ']');
-    let (members, after) = inner.split_at(end?.0);
-    Some((format!("[{negation}{members}]"), after.get(1..)?))
+fn has_wildcard(part: &[u8]) -> bool {
+    let mut escaped = false;
+    part.iter().any(|byte| {
+        let meant = !std::mem::take(&mut escaped);
+        escaped = meant && *byte == b'\\';
+        meant && b"*?[".contains(byte)
+    })
 }
 
 /// A name out of a pattern that is none: every backslash takes a character for what it is.

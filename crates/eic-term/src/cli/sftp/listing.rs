@@ -167,7 +167,7 @@ pub(super) async fn df(
     let found = client.sftp.file_system(&path).await;
     let what = || format!("cannot find out how full {} is", shown(&path));
     let found = found.map_err(|error| failure(what(), error))?;
-    client.say(&ls::file_system(&found, human, inodes).join("\n"))
+    client.say(&super::df::lines(&found, human, inodes).join("\n"))
 }
 
 /// Shows all that the host says of files, symbolic links themselves included.

@@ -5,6 +5,7 @@ mod batch;
 mod client;
 mod command;
 mod completion;
+mod df;
 mod download;
 mod glob;
 mod help;
@@ -14,6 +15,7 @@ mod local;
 mod ls;
 mod meter;
 mod open;
+mod options;
 mod pace;
 mod place;
 #[cfg(unix)]

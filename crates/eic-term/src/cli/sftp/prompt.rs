@@ -35,6 +35,7 @@ type Keyboard = Editor<Names, DefaultHistory>;
 /// Asks for commands until a person leaves.
 pub(super) async fn run(client: &mut Client) -> Result<ExitCode, Failure> {
     let mut keyboard = keyboard()?;
+    hear_interrupts().await;
     loop {
         keyboard.set_helper(Some(Names::of(client)));
         let (returned, typed) = ask(keyboard).await?;
@@ -52,6 +53,15 @@ pub(super) async fn run(client: &mut Client) -> Result<ExitCode, Failure> {
             Done::Lost => return Ok(ExitCode::from(FAILED)),
             Done::Good | Done::Failed => {}
         }
+    }
+}
+
+/// Sees to it that Ctrl-C between two commands does not end us.
+async fn hear_interrupts() {
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {}
+        () = std::future::ready(()) => {}
     }
 }
 

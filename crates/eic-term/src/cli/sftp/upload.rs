@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use eic_term::files::{Attributes, FileKind, OpenMode, RemoteFile, SftpError, StatusCode};
+use futures_util::{StreamExt, stream};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
 use super::command::How;
-use super::download::DEEPEST;
+use super::download::{DEEPEST, FILES};
 use super::glob::{self, Found, Tree};
 use super::pace::Pace;
 use super::{local, platform};
@@ -104,7 +106,7 @@ struct Writer {
     /// Where the next write begins.
     next: u64,
     buffer: usize,
-    width: usize,
+    requests: Arc<Semaphore>,
 }
 
 impl Writer {
@@ -116,7 +118,7 @@ impl Writer {
             writes: VecDeque::new(),
             next: start,
             buffer: buffer as usize,
-            width: client.width(),
+            requests: client.requests.clone(),
         })
     }
 
@@ -129,15 +131,29 @@ impl Writer {
     }
 
     async fn write(&mut self, data: Bytes) -> Result<(), SftpError> {
-        while self.writes.len() >= self.width {
-            self.settle_one().await?;
-        }
+        let request = self.request().await?;
         let (remote, offset) = (self.remote.clone(), self.next);
         self.next += data.len() as u64;
-        let write = async move { remote.write_at(offset, &data).await };
+        let write = async move {
+            let written = remote.write_at(offset, &data).await;
+            drop(request);
+            written
+        };
         self.writes
             .push_back(AbortOnDropHandle::new(tokio::spawn(write)));
         Ok(())
+    }
+
+    /// Waits until one more write may be under way.
+    async fn request(&mut self) -> Result<OwnedSemaphorePermit, SftpError> {
+        while !self.writes.is_empty() {
+            match self.requests.clone().try_acquire_owned() {
+                Ok(request) => return Ok(request),
+                Err(_) => self.settle_one().await?,
+            }
+        }
+        let request = self.requests.clone().acquire_owned().await;
+        request.map_err(|_| SftpError::Protocol("a write was abandoned"))
     }
 
     async fn settle_one(&mut self) -> Result<(), SftpError> {
@@ -160,7 +176,11 @@ impl Writer {
             remote.set_stat(kept(of)).await?;
         }
         if how.sync {
-            remote.sync().await?;
+            match remote.sync().await {
+                // As sftp(1) does, where the server cannot.
+                Err(SftpError::Unsupported(_)) => {}
+                synced => synced?,
+            }
         }
         remote.close().await
     }
@@ -221,21 +241,16 @@ async fn inside(
     let entries = local::entries(&from.path);
     let entries = entries
         .map_err(|source| Failure::new(format!("cannot list {}", shown(&from.path)), source))?;
-    let mut good = true;
-    for (name, attributes) in entries {
+    let inner = entries.into_iter().map(|(name, attributes)| {
         let path = glob::join(&from.path, &name);
-        let sent = send(
-            client,
-            how,
-            Found { path, attributes },
-            glob::join(to, &name),
-            depth,
-        )
-        .await;
-        good &= sent.unwrap_or_else(|failure| {
-            client.ui.failure(&failure);
-            false
-        });
+        (Found { path, attributes }, glob::join(to, &name))
+    });
+    let (folders, files): (Vec<_>, Vec<_>) = inner.partition(|(from, _)| from.is_folder());
+    let sends = files.iter().map(|(from, to)| send(client, how, from, to));
+    let sent: Vec<bool> = stream::iter(sends).buffer_unordered(FILES).collect().await;
+    let mut good = !sent.contains(&false);
+    for (from, to) in folders {
+        good &= folder_at(client, how, from, to, depth + 1).await;
     }
     if how.preserve {
         let set = client.sftp.set_stat(to, kept(&from.attributes)).await;
@@ -244,24 +259,19 @@ async fn inside(
     Ok(good)
 }
 
-async fn send(
-    client: &Client,
-    how: How,
-    inner: Found,
-    to: Vec<u8>,
-    depth: usize,
-) -> Result<bool, Failure> {
-    match inner.attributes.kind() {
-        Some(FileKind::Folder) => Ok(folder_at(client, how, inner, to, depth + 1).await),
-        Some(FileKind::File) => file(client, how, &inner, &to).await.map(|()| true),
-        _ => {
-            client.ui.notice(&format!(
-                "left out {}, which is no regular file",
-                shown(&inner.path)
-            ));
-            Ok(true)
-        }
+/// Sends what is no folder; `false` where that failed, which was said.
+async fn send(client: &Client, how: How, from: &Found, to: &[u8]) -> bool {
+    if from.attributes.kind() == Some(FileKind::File) {
+        let sent = file(client, how, from, to).await;
+        return sent
+            .inspect_err(|failure| client.ui.failure(failure))
+            .is_ok();
     }
+    client.ui.notice(&format!(
+        "left out {}, which is no regular file",
+        shown(&from.path)
+    ));
+    true
 }
 
 /// Makes a folder on the host, unless it is there.
