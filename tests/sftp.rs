@@ -113,6 +113,53 @@ const ENDS: &[&str] = &[
     "lls /none\npwd\n",
 ];
 
+/// A server whose one folder has names in it that none can have.
+const MADE_UP: &str = r#"
+import struct, sys
+
+NAMES = [b"../evil", b"/tmp/evil-sftp", b"a/b", b"..", b".", b"", b"nul\0", b"ok", b"\x1b[2Jred"]
+
+def text(value):
+    return struct.pack(">I", len(value)) + value
+
+def send(kind, number, rest):
+    packet = bytes([kind]) + struct.pack(">I", number) + rest
+    sys.stdout.buffer.write(struct.pack(">I", len(packet)) + packet)
+    sys.stdout.buffer.flush()
+
+def attributes(folder):
+    return struct.pack(">IQI", 5, 3, 0o040755 if folder else 0o100644)
+
+def status(code):
+    return struct.pack(">I", code) + text(b"") + text(b"")
+
+listed = False
+while True:
+    head = sys.stdin.buffer.read(4)
+    if len(head) < 4:
+        break
+    packet = sys.stdin.buffer.read(struct.unpack(">I", head)[0])
+    kind, number = packet[0], struct.unpack(">I", packet[1:5])[0]
+    path = packet[9:9 + struct.unpack(">I", packet[5:9])[0]] if len(packet) > 8 else b""
+    if kind == 1:
+        send(2, 3, b"")
+    elif kind == 16:
+        send(104, number, struct.pack(">I", 1) + text(b"/" if path == b"." else path) * 2 + attributes(True))
+    elif kind in (7, 17):
+        send(105, number, attributes(path in (b"/", b"/x")))
+    elif kind in (3, 11):
+        listed = False
+        send(102, number, text(b"handle"))
+    elif kind == 12 and not listed:
+        listed = True
+        names = b"".join(text(name) + text(name) + attributes(False) for name in NAMES)
+        send(104, number, struct.pack(">I", len(NAMES)) + names)
+    elif kind == 5 and packet[-12:-4] == bytes(8):
+        send(103, number, text(b"abc"))
+    else:
+        send(101, number, status(0 if kind == 4 else 1))
+"#;
+
 /// Two folders that are made anew for each run, at the same path.
 struct Place {
     folder: tempfile::TempDir,
@@ -404,6 +451,55 @@ fn what_follows_the_host_is_fetched_or_entered() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn names_that_a_server_makes_up_lead_nowhere() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    if !peer("python3") {
+        return;
+    }
+    place.prepare();
+    let server = place.path("server.py");
+    std::fs::write(&server, MADE_UP).unwrap();
+    let server = format!("python3 {}", server.display());
+    let here = place.path("local/here");
+    std::fs::create_dir(&here).unwrap();
+    let before = tree(place.folder.path());
+    for (line, code) in [
+        ("get -r /x got", Some(1)),
+        ("get /x/*", Some(0)),
+        ("ls /x", Some(0)),
+    ] {
+        let mut command = Command::new(&place.ours);
+        command.args(["-b", "-", "-D", &server]).current_dir(&here);
+        let outcome = run_with_input(&mut command, line.as_bytes());
+        assert_eq!(outcome.code, code, "{line}: {}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains('\u{1b}') && !outcome.text().contains('\u{1b}'),
+            "{line}"
+        );
+        if line.starts_with("get") {
+            assert!(
+                outcome.stderr.contains("`../evil`"),
+                "{line}: {}",
+                outcome.stderr
+            );
+        }
+    }
+    let mut made = tree(place.folder.path());
+    made.retain(|path| !before.contains(path));
+    let made: Vec<_> = made
+        .iter()
+        .map(|path| path.strip_prefix(&here).unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(
+        made,
+        ["\u{1b}[2Jred", "got", "got/\u{1b}[2Jred", "got/ok", "ok"]
+    );
+    assert!(!Path::new("/tmp/evil-sftp").exists());
 }
 
 #[test]
