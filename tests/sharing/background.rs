@@ -108,3 +108,30 @@ fn questions_are_asked_in_the_foreground_and_shells_are_there() {
     assert_eq!(terminal.exit_code(), 0);
     assert_eq!(place.logins(), 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_of_the_callers_is_held_open() {
+    if support::left_out_under_wine("descriptors are Unix's") {
+        return;
+    }
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let target = &place.target("web-1");
+    let first = place.command(&[
+        &place.automatic()[0],
+        &place.automatic()[1],
+        &place.control_path(),
+        target,
+        "echo in",
+    ]);
+    // Its output ends when nobody has it any more, under whatever number.
+    let mut command = place.sandbox.command("sh");
+    command.args(["-c", "exec 9>&1; exec \"$@\"", "sh"]);
+    command.arg(first.get_program()).args(first.get_args());
+    command.env("HOME", place.folder.path());
+    assert_eq!(succeeds(&run(&mut command)), "in\n");
+    assert!(place.holder(target).is_some());
+    succeeds(&place.ask("exit", &[], target));
+}

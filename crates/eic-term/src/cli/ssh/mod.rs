@@ -46,6 +46,9 @@ pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
     let (process, arguments) = Process::of(arguments);
+    if process != Process::Foreground {
+        platform::close_inherited();
+    }
     let resolution = match resolve(arguments)? {
         Ok(resolution) => resolution,
         Err(Refused(messages)) => {

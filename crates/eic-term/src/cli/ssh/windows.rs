@@ -67,3 +67,6 @@ pub(super) fn without_output(command: &mut tokio::process::Command) {
         .stderr(std::process::Stdio::piped())
         .creation_flags(CREATE_NEW_PROCESS_GROUP);
 }
+
+/// Nothing is: programs get the handles that they are given, and those that can be inherited are not ours to close.
+pub(super) fn close_inherited() {}

@@ -5,11 +5,11 @@ mod control;
 mod holder;
 mod lane;
 mod permission;
+mod stay;
 
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use eic_term::Error;
 use eic_term::share::Shared;
@@ -22,27 +22,8 @@ pub(super) use self::control::forward;
 pub(super) use self::holder::Holder;
 pub(super) use self::lane::Lane;
 use super::session;
-use crate::cli::report::Failure;
+use crate::cli::report::{FAILED, Failure};
 use crate::cli::ui::Ui;
-
-/// How long a connection lasts that nobody uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Persistence {
-    /// No longer than its first session.
-    None,
-    For(Duration),
-    Forever,
-}
-
-impl Persistence {
-    fn of(options: &ResolvedOptions) -> Self {
-        match options.control_persist {
-            ControlPersist::No => Self::None,
-            ControlPersist::Forever => Self::Forever,
-            ControlPersist::Seconds(seconds) => Self::For(Duration::from_secs(seconds.into())),
-        }
-    }
-}
 
 /// Does what the command line asks for: of the process that holds a connection, through it, or with a connection of
 /// its own.
@@ -64,7 +45,7 @@ pub(super) async fn run(
             let (parent, watch) = Parent::join(&place, keeps_output(options)).await?;
             tokio::select! {
                 outcome = here(options, Some(parent), ui) => outcome,
-                () = watch.gone() => Err(Failure::caused("this ends here", "the foreground is gone")),
+                () = watch.gone() => Ok(ExitCode::from(FAILED)),
             }
         }
         Process::Foreground if options.fork_after_authentication => {
@@ -108,8 +89,8 @@ async fn with_background(
         return session::run(options, false, with_pty, None, ui).await;
     }
     match background::start(arguments, false).await? {
-        background::Outcome::Ready(ready) => {
-            let shared = Shared::at(ready.path());
+        background::Outcome::Ready(path) => {
+            let shared = Shared::at(path);
             session::through(options, &shared, false, with_pty, None, ui).await
         }
         background::Outcome::Ended(code) => Ok(code),
@@ -137,11 +118,11 @@ async fn here(
     session::run(options, false, with_pty, parent, ui).await
 }
 
-/// Whether the host opens no more sessions on a shared connection, which is said: one of its own does then.
+/// Whether a shared connection takes no more sessions, which is said: one of its own does then.
 fn is_full(outcome: &Result<ExitCode, Failure>, ui: &Ui) -> bool {
     let is_full = matches!(outcome, Err(failure) if failure.is_full);
     if is_full {
-        ui.notice("the shared connection has no room for one more session: making another");
+        ui.notice("the shared connection takes no more sessions: making another");
     }
     is_full
 }
