@@ -50,7 +50,10 @@ fn a_command_goes_on_in_the_background() {
             "while [ ! -e {0} ]; do sleep 0.1; done; rm {0}; echo late",
             file.display()
         );
-        let mut command = place.command(&["-f", target, &script]);
+        // Its connection outlives it; its output does not.
+        let path = place.control_path();
+        let options = ["-M", &path, "-oControlPersist=60"];
+        let mut command = place.command(&[&["-f"], &options[..], &[target, &script]].concat());
         let pipes = command.stdout(std::process::Stdio::piped());
         let mut first = pipes.spawn().unwrap();
         let mut output = first.stdout.take().unwrap();
@@ -59,6 +62,7 @@ fn a_command_goes_on_in_the_background() {
         let mut said = String::new();
         output.read_to_string(&mut said).unwrap();
         assert_eq!(said, "late\n");
+        succeeds(&place.ask("exit", &[], target));
     }
     let nothing = place.ssh(&["-f", "web-1"]);
     assert_eq!(nothing.code, Some(255));

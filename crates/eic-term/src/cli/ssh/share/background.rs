@@ -162,6 +162,13 @@ impl Parent {
         self.to.write_all(&word).await.map_err(failed)?;
         self.to.flush().await.map_err(failed)
     }
+
+    /// Holds the outputs no longer. Where that fails they are held until the end.
+    pub(in crate::cli::ssh) fn release_output(&self, ui: &Ui) {
+        if let Err(error) = terminal::detach(false, ui.tells_details()) {
+            tracing::debug!(%error, "the outputs are still held");
+        }
+    }
 }
 
 impl Watch {

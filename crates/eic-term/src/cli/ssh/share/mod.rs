@@ -139,7 +139,12 @@ pub(super) async fn find(options: &ResolvedOptions, ui: &Ui) -> Result<Option<Sh
     };
     let shared = Shared::at(path);
     match shared.check().await {
-        Ok(_) => return Ok(Some(shared)),
+        Ok(process) => {
+            ui.detail(&format!(
+                "process {process} shares its connection at {path}"
+            ));
+            return Ok(Some(shared));
+        }
         Err(error) if must => return Err(error.into()),
         Err(Error::Shared { source, .. }) if is_absent(&source) => {
             ui.detail(&format!("no connection is shared at {path}: {source}"));
