@@ -50,7 +50,10 @@ fn a_command_goes_on_in_the_background() {
             "while [ ! -e {0} ]; do sleep 0.1; done; rm {0}; echo late",
             file.display()
         );
-        let mut command = place.command(&["-f", target, &script]);
+        // Its connection outlives it; its output does not.
+        let path = place.control_path();
+        let options = ["-M", &path, "-oControlPersist=60"];
+        let mut command = place.command(&[&["-f"], &options[..], &[target, &script]].concat());
         let pipes = command.stdout(std::process::Stdio::piped());
         let mut first = pipes.spawn().unwrap();
         let mut output = first.stdout.take().unwrap();
@@ -59,6 +62,7 @@ fn a_command_goes_on_in_the_background() {
         let mut said = String::new();
         output.read_to_string(&mut said).unwrap();
         assert_eq!(said, "late\n");
+        succeeds(&place.ask("exit", &[], target));
     }
     let nothing = place.ssh(&["-f", "web-1"]);
     assert_eq!(nothing.code, Some(255));
@@ -107,4 +111,31 @@ fn questions_are_asked_in_the_foreground_and_shells_are_there() {
     terminal.expect("Exit request sent.");
     assert_eq!(terminal.exit_code(), 0);
     assert_eq!(place.logins(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_of_the_callers_is_held_open() {
+    if support::left_out_under_wine("descriptors are Unix's") {
+        return;
+    }
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let target = &place.target("web-1");
+    let first = place.command(&[
+        &place.automatic()[0],
+        &place.automatic()[1],
+        &place.control_path(),
+        target,
+        "echo in",
+    ]);
+    // Its output ends when nobody has it any more, under whatever number.
+    let mut command = place.sandbox.command("sh");
+    command.args(["-c", "exec 9>&1; exec \"$@\"", "sh"]);
+    command.arg(first.get_program()).args(first.get_args());
+    command.env("HOME", place.folder.path());
+    assert_eq!(succeeds(&run(&mut command)), "in\n");
+    assert!(place.holder(target).is_some());
+    succeeds(&place.ask("exit", &[], target));
 }

@@ -116,6 +116,9 @@ fn while_it_runs<T>(mut command: Command, work: impl FnOnce() -> T) -> Option<i3
 
 #[test]
 fn a_holder_that_is_killed_is_replaced() {
+    if support::left_out_under_wine("its processes have other numbers here") {
+        return;
+    }
     let Some(place) = Place::new() else {
         return;
     };
@@ -124,7 +127,10 @@ fn a_holder_that_is_killed_is_replaced() {
     let holder = place.holder(target).unwrap();
     let path = place.control_path();
     let guest = place.command(&[&path, target, "echo in; sleep 100"]);
-    let code = while_it_runs(guest, || kill("-KILL", holder));
+    let code = while_it_runs(guest, || {
+        let holder = holder.to_string();
+        succeeds(&run(Command::new("kill").args(["-KILL", &holder])))
+    });
     assert_eq!(code, Some(255));
     eventually("end of it", || place.holder(target).is_none());
     assert_eq!(succeeds(&place.shared(&[target, "echo again"])), "again\n");
@@ -137,15 +143,6 @@ fn a_holder_that_is_killed_is_replaced() {
     assert_eq!(lost.code, Some(255));
     assert!(lost.stderr.contains("was lost after"), "{}", lost.stderr);
     eventually("end of it", || place.holder(target).is_none());
-}
-
-fn kill(signal: &str, process: u32) {
-    let (program, args) = if support::under_wine() || cfg!(windows) {
-        return;
-    } else {
-        ("kill", [signal.to_owned(), process.to_string()])
-    };
-    assert!(Command::new(program).args(args).status().unwrap().success());
 }
 
 #[test]

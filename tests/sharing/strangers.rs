@@ -118,3 +118,45 @@ fn another_users_socket_is_refused() {
     theirs.kill().unwrap();
     theirs.wait().unwrap();
 }
+
+#[test]
+fn a_person_is_asked_where_that_is_wanted() {
+    if support::left_out_under_wine("the program that asks is a script") {
+        return;
+    }
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let target = &place.target("web-1");
+    let (program, answer) = (place.path("askpass"), place.path("answer"));
+    let script = format!(
+        "#!/bin/sh\necho \"$1\" >> {0}.asked; exec cat {0}\n",
+        answer.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    let path = place.control_path();
+    let args = ["-N", "-oControlMaster=ask", &path, target];
+    let mut command = place.command(&args);
+    let mut holder = command.env("SSH_ASKPASS", program).spawn().unwrap();
+    eventually("a holder", || place.holder(target).is_some());
+    std::fs::write(&answer, "no").unwrap();
+    let refused = place.ssh(&[&path, target, "echo in"]);
+    assert_eq!(succeeds(&refused), "in\n");
+    assert!(
+        refused.stderr.contains("takes no more sessions"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(place.logins(), 2);
+    let exit = place.ask("exit", &[], target);
+    assert_eq!(exit.code, Some(255));
+    assert!(exit.stderr.contains("not allowed"), "{}", exit.stderr);
+    std::fs::write(&answer, "yes").unwrap();
+    assert_eq!(succeeds(&place.ssh(&[&path, target, "echo in"])), "in\n");
+    succeeds(&place.ask("exit", &[], target));
+    assert!(holder.wait().unwrap().success());
+    assert_eq!(place.logins(), 2);
+    let asked = std::fs::read_to_string(place.path("answer.asked")).unwrap();
+    assert_eq!(asked.lines().count(), 4, "{asked}");
+}

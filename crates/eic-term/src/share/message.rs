@@ -3,15 +3,17 @@
 
 use std::io;
 
-use bytes::{Buf, BufMut};
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::child::{ExitStatus, Signal};
+use super::fields::{Fields, put, put_forward, put_open, put_option, put_size, put_status};
+use crate::child::ExitStatus;
 use crate::forward::Address;
 use crate::pty::{Pty, WindowSize};
 
-/// How long a message may be, in bytes: a command with its environment.
-const LONGEST: u32 = 1 << 20;
+/// How long a message may be, in bytes: a command with its environment, of which hosts take no more either (RFC 4253
+/// §6.1, and OpenSSH's limit).
+const LONGEST: u32 = 256 << 10;
 /// Starts every message: another program's, or another version's, is not taken for one.
 const MARK: u8 = 0xE1;
 
@@ -46,7 +48,7 @@ pub(super) enum Message {
     /// The answer to `Open`: attach the streams to this.
     Ticket(u64),
     Started,
-    /// The host has no room for one more session on this connection.
+    /// No more sessions on this connection: the host opens none, or the process does not want to.
     NoRoom,
     /// No, or no longer.
     Failed(String),
@@ -203,7 +205,7 @@ impl Message {
             4 => Self::Cancel(from.forward()?),
             5 => Self::Open(from.open()?),
             6 => Self::Attach {
-                ticket: from.0.try_get_u64().ok()?,
+                ticket: from.u64()?,
                 stream: from.stream()?,
             },
             7 => Self::Resize(from.size()?),
@@ -214,7 +216,7 @@ impl Message {
             10 => Self::Done {
                 port: from.option(Fields::u16)?,
             },
-            11 => Self::Ticket(from.0.try_get_u64().ok()?),
+            11 => Self::Ticket(from.u64()?),
             12 => Self::Started,
             13 => Self::NoRoom,
             14 => Self::Failed(from.text()?),
@@ -225,247 +227,12 @@ impl Message {
     }
 }
 
-fn put(to: &mut Vec<u8>, bytes: impl AsRef<[u8]>) {
-    let bytes = bytes.as_ref();
-    // What is longer is refused as a whole.
-    to.put_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    to.put_slice(bytes);
-}
-
-fn put_option<T>(to: &mut Vec<u8>, option: Option<&T>, put: impl Fn(&mut Vec<u8>, &T)) {
-    to.put_u8(option.is_some().into());
-    if let Some(value) = option {
-        put(to, value);
-    }
-}
-
-fn put_address(to: &mut Vec<u8>, address: &Address) {
-    match address {
-        Address::Tcp { host, port } => {
-            to.put_u8(0);
-            put(to, host);
-            to.put_u16(*port);
-        }
-        Address::Unix(path) => {
-            to.put_u8(1);
-            put(to, path);
-        }
-    }
-}
-
-fn put_forward(to: &mut Vec<u8>, request: &ForwardRequest) {
-    to.put_u8(match request.kind {
-        ForwardKind::Local => 0,
-        ForwardKind::Remote => 1,
-        ForwardKind::Dynamic => 2,
-    });
-    put_address(to, &request.on);
-    put_option(to, request.to.as_ref(), put_address);
-    to.put_u8(request.replace.into());
-}
-
-fn put_size(to: &mut Vec<u8>, size: WindowSize) {
-    for number in [size.columns, size.rows, size.width, size.height] {
-        to.put_u16(number);
-    }
-}
-
-fn put_pty(to: &mut Vec<u8>, pty: &Pty) {
-    put(to, &pty.term);
-    put_size(to, pty.size);
-    let modes = pty.modes.iter().flat_map(|(code, value)| {
-        let [a, b, c, d] = value.to_be_bytes();
-        [*code, a, b, c, d]
-    });
-    put(to, modes.collect::<Vec<_>>());
-}
-
-fn put_open(to: &mut Vec<u8>, open: &Open) {
-    match &open.purpose {
-        Purpose::Exec(command) => {
-            to.put_u8(0);
-            put(to, command);
-        }
-        Purpose::Shell => to.put_u8(1),
-        Purpose::Subsystem(name) => {
-            to.put_u8(2);
-            put(to, name);
-        }
-        Purpose::Connect(address) => {
-            to.put_u8(3);
-            put_address(to, address);
-        }
-        Purpose::Nothing => to.put_u8(4),
-    }
-    put_option(to, open.pty.as_ref(), put_pty);
-    to.put_u8(open.agent.into());
-    for (name, value) in &open.env {
-        put(to, name);
-        put(to, value);
-    }
-}
-
-fn put_status(to: &mut Vec<u8>, status: &ExitStatus) {
-    match status {
-        ExitStatus::Exited(code) => {
-            to.put_u8(0);
-            to.put_u32(*code);
-        }
-        ExitStatus::Signaled {
-            signal,
-            core_dumped,
-        } => {
-            to.put_u8(1);
-            put(to, signal.name());
-            to.put_u8((*core_dumped).into());
-        }
-        ExitStatus::Missing => to.put_u8(2),
-    }
-}
-
-/// What is left of a message.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn u8(&mut self) -> Option<u8> {
-        self.0.try_get_u8().ok()
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.0.try_get_u16().ok()
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.0.try_get_u32().ok()
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.u8()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.u32()?).ok()?;
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.bytes()?.to_vec()).ok()
-    }
-
-    /// The outer `None` is for what is no message.
-    #[expect(
-        clippy::option_option,
-        reason = "what is absent is not what is malformed"
-    )]
-    fn option<T>(&mut self, get: impl Fn(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        match self.flag()? {
-            true => get(self).map(Some),
-            false => Some(None),
-        }
-    }
-
-    fn stream(&mut self) -> Option<StreamKind> {
-        match self.u8()? {
-            0 => Some(StreamKind::Stdin),
-            1 => Some(StreamKind::Stdout),
-            2 => Some(StreamKind::Stderr),
-            _ => None,
-        }
-    }
-
-    fn address(&mut self) -> Option<Address> {
-        match self.u8()? {
-            0 => Some(Address::tcp(self.text()?, self.u16()?)),
-            1 => Some(Address::unix(self.text()?)),
-            _ => None,
-        }
-    }
-
-    fn forward(&mut self) -> Option<ForwardRequest> {
-        let kind = match self.u8()? {
-            0 => ForwardKind::Local,
-            1 => ForwardKind::Remote,
-            2 => ForwardKind::Dynamic,
-            _ => return None,
-        };
-        Some(ForwardRequest {
-            kind,
-            on: self.address()?,
-            to: self.option(Self::address)?,
-            replace: self.flag()?,
-        })
-    }
-
-    fn size(&mut self) -> Option<WindowSize> {
-        Some(WindowSize {
-            columns: self.u16()?,
-            rows: self.u16()?,
-            width: self.u16()?,
-            height: self.u16()?,
-        })
-    }
-
-    fn pty(&mut self) -> Option<Pty> {
-        let term = self.text()?;
-        let size = self.size()?;
-        let (modes, []) = self.bytes()?.as_chunks::<5>() else {
-            return None;
-        };
-        let mode = |&[code, a, b, c, d]: &[u8; 5]| (code, u32::from_be_bytes([a, b, c, d]));
-        Some(Pty {
-            term,
-            size,
-            modes: modes.iter().map(mode).collect(),
-        })
-    }
-
-    fn open(&mut self) -> Option<Open> {
-        let purpose = match self.u8()? {
-            0 => Purpose::Exec(self.bytes()?.to_vec()),
-            1 => Purpose::Shell,
-            2 => Purpose::Subsystem(self.text()?),
-            3 => Purpose::Connect(self.address()?),
-            4 => Purpose::Nothing,
-            _ => return None,
-        };
-        let pty = self.option(Self::pty)?;
-        let agent = self.flag()?;
-        let mut env = Vec::new();
-        while !self.0.is_empty() {
-            env.push((self.text()?, self.text()?));
-        }
-        Some(Open {
-            purpose,
-            env,
-            pty,
-            agent,
-        })
-    }
-
-    fn status(&mut self) -> Option<ExitStatus> {
-        match self.u8()? {
-            0 => Some(ExitStatus::Exited(self.u32()?)),
-            1 => Some(ExitStatus::Signaled {
-                signal: Signal::new(self.text()?),
-                core_dumped: self.flag()?,
-            }),
-            2 => Some(ExitStatus::Missing),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::child::Signal;
 
     fn all() -> Vec<Message> {
         let on = Address::tcp("localhost", 8080);

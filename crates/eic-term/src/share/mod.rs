@@ -28,6 +28,7 @@
 
 #[cfg(windows)]
 mod access;
+mod fields;
 mod guest;
 mod holder;
 mod message;
@@ -37,6 +38,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod visit;
 
 use std::fmt;
 use std::io;
@@ -48,9 +50,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub(crate) use guest::Held;
 pub use guest::Shared;
-pub use holder::{Control, Reply, SessionVisit, Sharing, Visit};
+pub use holder::{Control, Reply, Sharing, Visit};
 pub use message::{ForwardKind, ForwardRequest};
 pub(crate) use message::{Open, Purpose};
+pub use visit::SessionVisit;
 
 /// Where other processes of this user come. On Unix dropping it removes the socket.
 pub struct Listener(platform::Listener);

@@ -74,6 +74,9 @@ pub(crate) fn run_for(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let (process, arguments) = Process::of(arguments);
+    if process != Process::Foreground {
+        platform::close_inherited();
+    }
     match request(arguments, process == Process::Foreground, ui)? {
         None => return Ok(ExitCode::from(FAILED)),
         Some(Request::Version) => ui.notice(&version()),

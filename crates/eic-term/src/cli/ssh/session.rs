@@ -39,7 +39,14 @@ pub(super) async fn run(
     if let Some(parent) = &mut parent {
         parent.ready(holder.as_ref().map(Holder::path), ui).await?;
     }
-    let work = work(options, session, forwards, with_pty, ui);
+    let work = async {
+        let done = work(options, session, forwards, with_pty, ui).await;
+        // Whoever waits for the end of its output has it.
+        if let Some(parent) = &parent {
+            parent.release_output(ui);
+        }
+        done
+    };
     let ended = match holder {
         Some(holder) => holder.run(work, with_pty, ui).await,
         None => work.await,

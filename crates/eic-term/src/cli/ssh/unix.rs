@@ -101,3 +101,15 @@ fn address(socket: &SockaddrStorage) -> Option<IpAddr> {
 
 /// A program that is started gets our outputs, and gives them up itself.
 pub(super) fn without_output(_: &mut tokio::process::Command) {}
+
+/// Closes what whoever started us left open, such as a lock or a pipe, which is not to last as long as we do.
+pub(super) fn close_inherited() {
+    const STANDARD: i32 = 2;
+    let open = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|one| one.file_name().to_str()?.parse::<i32>().ok());
+    let numbers: Vec<_> = numbers.filter(|number| *number > STANDARD).collect();
+    for number in numbers {
+        // That of the folder itself is closed already.
+        nix::unistd::close(number).ok();
+    }
+}

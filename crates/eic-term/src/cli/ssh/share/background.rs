@@ -27,9 +27,8 @@ use crate::cli::ui::Ui;
 const MARK: &str = "--background=";
 /// What stands after it, where a host's name means a certain instance.
 const INSTANCE: &str = "--instance=";
-/// The names in the folder that both know: where the first process listens, and where the other may.
-const FOREGROUND: &str = "f";
-const BACKGROUND: &str = "b";
+/// The name of the socket in its folder.
+const SOCKET: &str = "s";
 
 /// Which of the processes of one command line this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,30 +72,18 @@ fn meant(arguments: &[OsString]) -> (Option<InstanceId>, &[OsString]) {
 
 /// How the start of a process in the background ends.
 pub(super) enum Outcome {
-    Ready(Ready),
+    /// It is there, and shares its connection at this path, if it does.
+    Ready(PathBuf),
     /// It has ended, and has said why.
     Ended(ExitCode),
-}
-
-/// A process that is in the background.
-pub(super) struct Ready {
-    path: PathBuf,
-    _folder: TempDir,
-}
-
-impl Ready {
-    /// Where it shares its connection.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// Starts a process that goes to the background when it is ready, and waits until it does.
 pub(super) async fn start(run: &Run<'_>, keeps_output: bool) -> Result<Outcome, Failure> {
     let failed = |source| Failure::new("cannot start a process in the background", source);
     let folder = tempfile::tempdir().map_err(failed)?;
-    let place = folder.path().join(FOREGROUND);
-    let mut listener = Listener::bind(&place).await.map_err(failed)?;
+    let place = folder.path().join(SOCKET);
+    let listener = Listener::bind(&place).await.map_err(failed)?;
     let mut command = command(run, &place).map_err(failed)?;
     if !keeps_output {
         platform::without_output(&mut command);
@@ -106,8 +93,8 @@ pub(super) async fn start(run: &Run<'_>, keeps_output: bool) -> Result<Outcome, 
     let said = tokio::spawn(show(child.stderr.take()));
     let ended = tokio::select! {
         biased;
-        path = ready(&mut listener) => match path {
-            Some(path) => return Ok(Outcome::Ready(Ready { path, _folder: folder })),
+        path = ready(listener, folder) => match path {
+            Some(path) => return Ok(Outcome::Ready(path)),
             None => child.wait().await,
         },
         ended = child.wait() => ended,
@@ -143,9 +130,11 @@ fn command(run: &Run<'_>, place: &Path) -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// Waits for the other's word that it is ready, and where it shares its connection.
-async fn ready(listener: &mut Listener) -> Option<PathBuf> {
+/// Waits for the other's word that it is ready, and where it shares its connection. When it has come, nobody else is
+/// to: a signal that ends this process leaves no socket behind.
+async fn ready(mut listener: Listener, folder: TempDir) -> Option<PathBuf> {
     let stream = listener.accept().await.ok()?;
+    drop((listener, folder));
     let mut path = String::new();
     let read = BufReader::new(stream).read_line(&mut path).await.ok()?;
     (read > 0).then(|| path.trim_end_matches('\n').into())
@@ -164,7 +153,6 @@ async fn show(from: Option<ChildStderr>) {
 pub(in crate::cli::ssh) struct Parent {
     to: WriteHalf<LocalStream>,
     waits: Option<oneshot::Sender<()>>,
-    folder: PathBuf,
     keeps_output: bool,
 }
 
@@ -184,15 +172,9 @@ impl Parent {
         let parent = Self {
             to,
             waits: Some(waits),
-            folder: place.parent().unwrap_or(Path::new("")).to_owned(),
             keeps_output,
         };
         Ok((parent, Watch { from, ready }))
-    }
-
-    /// Where to share the connection with it alone.
-    pub(super) fn private_path(&self) -> PathBuf {
-        self.folder.join(BACKGROUND)
     }
 
     /// Tells it that all is ready, and where the connection is shared, and leaves the terminal to it.
@@ -216,6 +198,13 @@ impl Parent {
         terminal::detach(self.keeps_output, keeps_stderr).map_err(failed)?;
         self.to.write_all(&word).await.map_err(failed)?;
         self.to.flush().await.map_err(failed)
+    }
+
+    /// Holds the outputs no longer. Where that fails they are held until the end.
+    pub(in crate::cli::ssh) fn release_output(&self, ui: &Ui) {
+        if let Err(error) = terminal::detach(false, ui.tells_details()) {
+            tracing::debug!(%error, "the outputs are still held");
+        }
     }
 }
 

@@ -9,25 +9,23 @@ use eic_term::Session;
 use eic_term::share::{Control, ForwardRequest, Listener, LocalStream, Reply, Sharing, Visit};
 use eic_term::ssh_config::{ControlMaster, ResolvedOptions, SessionType};
 use eic_term::terminal::Terminations;
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::background::Parent;
 use super::control::wanted;
-use super::{Persistence, permission};
+use super::permission;
+use super::stay::{Persistence, Stay};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
 /// How many connections of others are heard at a time: each session has four.
 const MOST_VISITS: usize = 1100;
-/// How long the process that this one was started for may take to come.
-const ARRIVAL: Duration = Duration::from_secs(10);
-/// How long the others are waited for when the connection is lost.
+/// How long the others, and the host, may take to hear of the end.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// When to look again where nothing ends the process.
-const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// What may wait to be done.
 const WORDS: usize = 4;
 
@@ -35,6 +33,8 @@ const WORDS: usize = 4;
 pub(in crate::cli::ssh) struct Holder {
     path: PathBuf,
     listener: Option<Listener>,
+    /// Where the socket is that is for the process alone that this one was started for.
+    _folder: Option<TempDir>,
     guests: Guests,
     stay: Stay,
     asked: mpsc::Receiver<(Word, Reply)>,
@@ -60,48 +60,6 @@ enum Word {
     Stop,
 }
 
-/// What decides how long the process stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stay {
-    /// Whether what the connection was made for goes on.
-    works: bool,
-    /// Whether that is nothing but to hold it open.
-    idles: bool,
-    /// Whether no more may come.
-    stopped: bool,
-    persistence: Persistence,
-    /// Since when nobody uses it.
-    idle_since: Option<Instant>,
-    /// Whether the process that this one was started for has yet to come.
-    expects: bool,
-}
-
-impl Stay {
-    /// When it ends, if nothing happens, while so many are being served; `None` where that is now.
-    fn until(&mut self, served: usize, now: Instant) -> Option<Instant> {
-        let works = self.works && !(self.stopped && self.idles);
-        self.expects &= served == 0;
-        if works || served > 0 {
-            self.idle_since = None;
-            return Some(now + LONG);
-        }
-        let since = *self.idle_since.get_or_insert(now);
-        let idle = match self.persistence {
-            _ if self.stopped => Duration::ZERO,
-            Persistence::None => Duration::ZERO,
-            Persistence::For(idle) => idle,
-            Persistence::Forever => return Some(now + LONG),
-        };
-        let least = if self.expects {
-            ARRIVAL
-        } else {
-            Duration::ZERO
-        };
-        let until = since + idle.max(least);
-        (until > now).then_some(until)
-    }
-}
-
 impl Holder {
     /// Listens where the configuration says. Where that cannot be, it is said: nobody but the process that this one was
     /// started for, if any, shares the connection then.
@@ -125,19 +83,16 @@ impl Holder {
             idle_since: None,
             expects: parent.is_some(),
         };
-        let (path, listener) = match (Listener::bind(&path).await, parent) {
-            (Ok(listener), _) => (path, listener),
-            (Err(error), None) => {
+        let (path, listener, folder) = match (Listener::bind(&path).await, parent) {
+            (Ok(listener), _) => (path, listener, None),
+            (Err(error), parent) => {
                 unshared(&path, error, ui);
-                return Ok(None);
-            }
-            (Err(error), Some(parent)) => {
-                unshared(&path, error, ui);
+                if parent.is_none() {
+                    return Ok(None);
+                }
                 stay.persistence = Persistence::None;
-                let path = parent.private_path();
-                let bound = Listener::bind(&path).await;
-                let failed = |source| Failure::new("cannot serve the foreground", source);
-                (path, bound.map_err(failed)?)
+                let bound = bind_privately().await;
+                bound.map_err(|source| Failure::new("cannot serve the foreground", source))?
             }
         };
         let agent = super::super::session::lent(options);
@@ -157,6 +112,7 @@ impl Holder {
         Ok(Some(Self {
             path,
             listener: Some(listener),
+            _folder: folder,
             guests,
             stay,
             asked,
@@ -232,7 +188,7 @@ impl Holder {
         }
         self.stop();
         // Where it is lost, there is nobody to say goodbye to.
-        session.close().await.ok();
+        timeout(FAREWELL, session.close()).await.ok();
         outcome.unwrap_or(Ok(ExitCode::SUCCESS))
     }
 
@@ -241,6 +197,14 @@ impl Holder {
         self.listener = None;
         self.stay.stopped = true;
     }
+}
+
+/// Listens where nobody looks who is not told.
+async fn bind_privately() -> io::Result<(PathBuf, Listener, Option<TempDir>)> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("s");
+    let listener = Listener::bind(&path).await?;
+    Ok((path, listener, Some(folder)))
 }
 
 fn unshared(path: &Path, error: io::Error, ui: &Ui) {
@@ -269,11 +233,7 @@ impl Guests {
         match self.sharing.receive(stream).await {
             Ok(Some(Visit::Session(visit))) => match self.allows("use").await {
                 true => visit.serve().await,
-                false => {
-                    visit
-                        .refuse("the use of the connection was not allowed")
-                        .await
-                }
+                false => visit.refuse().await,
             },
             Ok(Some(Visit::Control(control, reply))) => self.obey(control, reply).await,
             Ok(None) => {}
@@ -336,79 +296,4 @@ impl Guests {
 
 fn nowhere() -> Failure {
     Failure::caused("cannot forward", "the forward leads nowhere")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_long_it_stays() {
-        const MINUTE: Duration = Duration::from_secs(60);
-        let now = Instant::now();
-        let stay = |works, idles, stopped, persistence, expects| Stay {
-            works,
-            idles,
-            stopped,
-            persistence,
-            idle_since: Some(now),
-            expects,
-        };
-        let for_a_minute = Persistence::For(MINUTE);
-        use Persistence::{Forever, None};
-        for (mut stay, served, lasts) in [
-            // A command, and then its guests.
-            (stay(true, false, false, None, false), 0, Some(LONG)),
-            (stay(false, false, false, None, false), 1, Some(LONG)),
-            (stay(false, false, false, None, false), 0, Option::None),
-            // -N, until it is asked to stop and the last guest has gone.
-            (stay(true, true, false, None, false), 0, Some(LONG)),
-            (stay(true, true, true, None, false), 1, Some(LONG)),
-            (stay(true, true, true, None, false), 0, Option::None),
-            (stay(true, false, true, None, false), 0, Some(LONG)),
-            // ControlPersist.
-            (
-                stay(false, false, false, for_a_minute, false),
-                1,
-                Some(LONG),
-            ),
-            (
-                stay(false, false, false, for_a_minute, false),
-                0,
-                Some(MINUTE),
-            ),
-            (stay(false, false, false, Forever, false), 0, Some(LONG)),
-            (stay(false, false, true, Forever, false), 0, Option::None),
-            // The one that it was started for.
-            (stay(false, false, false, None, true), 0, Some(ARRIVAL)),
-            (
-                stay(false, false, false, for_a_minute, true),
-                0,
-                Some(MINUTE),
-            ),
-        ] {
-            let until = stay.until(served, now);
-            assert_eq!(until, lasts.map(|lasts| now + lasts), "{stay:?}, {served}");
-        }
-    }
-
-    #[test]
-    fn its_time_runs_from_when_the_last_guest_has_gone() {
-        const SECOND: Duration = Duration::from_secs(1);
-        let begin = Instant::now();
-        let mut stay = Stay {
-            works: false,
-            idles: false,
-            stopped: false,
-            persistence: Persistence::For(SECOND * 2),
-            idle_since: None,
-            expects: false,
-        };
-        assert_eq!(stay.until(0, begin), Some(begin + SECOND * 2));
-        assert_eq!(stay.until(0, begin + SECOND), Some(begin + SECOND * 2));
-        assert!(stay.until(1, begin + SECOND).is_some());
-        let gone = begin + SECOND * 5;
-        assert_eq!(stay.until(0, gone), Some(gone + SECOND * 2));
-        assert_eq!(stay.until(0, gone + SECOND * 2), None);
-    }
 }

@@ -5,10 +5,10 @@ mod control;
 mod holder;
 mod lane;
 mod permission;
+mod stay;
 
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use eic_term::Error;
 use eic_term::share::Shared;
@@ -21,27 +21,8 @@ pub(super) use self::control::forward;
 pub(super) use self::holder::Holder;
 pub(super) use self::lane::Lane;
 use super::{Run, session};
-use crate::cli::report::Failure;
+use crate::cli::report::{FAILED, Failure};
 use crate::cli::ui::Ui;
-
-/// How long a connection lasts that nobody uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Persistence {
-    /// No longer than its first session.
-    None,
-    For(Duration),
-    Forever,
-}
-
-impl Persistence {
-    fn of(options: &ResolvedOptions) -> Self {
-        match options.control_persist {
-            ControlPersist::No => Self::None,
-            ControlPersist::Forever => Self::Forever,
-            ControlPersist::Seconds(seconds) => Self::For(Duration::from_secs(seconds.into())),
-        }
-    }
-}
 
 /// Does what the command line asks for: of the process that holds a connection, through it, or with a connection of
 /// its own.
@@ -59,7 +40,7 @@ pub(super) async fn run(run: &Run<'_>, process: &Process, ui: &Ui) -> Result<Exi
             let (parent, watch) = Parent::join(place, keeps_output(options)).await?;
             tokio::select! {
                 outcome = here(run, Some(parent), ui) => outcome,
-                () = watch.gone() => Err(Failure::caused("this ends here", "the foreground is gone")),
+                () = watch.gone() => Ok(ExitCode::from(FAILED)),
             }
         }
         Process::Foreground if options.fork_after_authentication => {
@@ -98,8 +79,8 @@ async fn with_background(run: &Run<'_>, ui: &Ui) -> Result<ExitCode, Failure> {
         return session::run(run, false, with_pty, None, ui).await;
     }
     match background::start(run, false).await? {
-        background::Outcome::Ready(ready) => {
-            let shared = Shared::at(ready.path());
+        background::Outcome::Ready(path) => {
+            let shared = Shared::at(path);
             session::through(options, &shared, false, with_pty, None, ui).await
         }
         background::Outcome::Ended(code) => Ok(code),
@@ -124,11 +105,11 @@ async fn here(run: &Run<'_>, mut parent: Option<Parent>, ui: &Ui) -> Result<Exit
     session::run(run, false, with_pty, parent, ui).await
 }
 
-/// Whether the host opens no more sessions on a shared connection, which is said: one of its own does then.
+/// Whether a shared connection takes no more sessions, which is said: one of its own does then.
 fn is_full(outcome: &Result<ExitCode, Failure>, ui: &Ui) -> bool {
     let is_full = matches!(outcome, Err(failure) if failure.is_full);
     if is_full {
-        ui.notice("the shared connection has no room for one more session: making another");
+        ui.notice("the shared connection takes no more sessions: making another");
     }
     is_full
 }
@@ -145,7 +126,12 @@ pub(super) async fn find(options: &ResolvedOptions, ui: &Ui) -> Result<Option<Sh
     };
     let shared = Shared::at(path);
     match shared.check().await {
-        Ok(_) => return Ok(Some(shared)),
+        Ok(process) => {
+            ui.detail(&format!(
+                "process {process} shares its connection at {path}"
+            ));
+            return Ok(Some(shared));
+        }
         Err(error) if must => return Err(error.into()),
         Err(Error::Shared { source, .. }) if is_absent(&source) => {
             ui.detail(&format!("no connection is shared at {path}: {source}"));
