@@ -164,7 +164,7 @@ fn revoked_host_keys_are_refused() {
     let refused = place.ssh(&[&option], "true");
     assert_eq!(refused.code, Some(255));
     assert!(
-        refused.stderr.contains("is revoked by"),
+        refused.stderr.contains("is revoked in"),
         "{}",
         refused.stderr
     );
@@ -175,7 +175,7 @@ fn revoked_host_keys_are_refused() {
     assert_eq!(instance("-T").code, Some(0));
     let refused = instance(&option);
     assert!(
-        refused.stderr.contains("is revoked by"),
+        refused.stderr.contains("is revoked in"),
         "{}",
         refused.stderr
     );

@@ -65,9 +65,6 @@ impl Said {
             russh::Error::PacketAuth | russh::Error::DecryptionError => {
                 "a packet was damaged on the way: message authentication code incorrect".to_owned()
             }
-            russh::Error::PacketSize(bytes) => {
-                format!("a packet was damaged on the way: bad packet length {bytes}")
-            }
             other => other.to_string(),
         };
         Self(crate::visible_line(&words))

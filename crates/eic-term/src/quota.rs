@@ -10,6 +10,8 @@ const MOST_BANNERS: u32 = 64;
 const MOST_CHANNELS: u32 = 1000;
 /// The most key exchanges in a row that follow each other too soon; RFC 4253 §9 has them an hour or a gigabyte apart.
 const MOST_HASTY: u32 = 20;
+/// New keys after so few bytes may follow each other sooner.
+const OFTEN: u64 = 256 << 20;
 /// What is too soon.
 const HASTY: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ impl Quota {
     /// The quota of a server with which new keys are exchanged after so many bytes.
     pub(crate) fn of(rekey_bytes: Option<u64>) -> Self {
         Self {
-            is_own_haste: rekey_bytes.is_some(),
+            is_own_haste: rekey_bytes.is_some_and(|bytes| bytes < OFTEN),
             ..Self::default()
         }
     }

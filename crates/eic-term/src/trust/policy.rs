@@ -171,7 +171,7 @@ pub enum HostKeyError {
         path: PathBuf,
     },
     /// A known_hosts file revokes the key.
-    #[error("the host key {presented} of {name} is revoked by {}", path.display())]
+    #[error("the host key {presented} of {name} is revoked in {}", path.display())]
     Revoked {
         /// Whose key.
         name: String,

@@ -83,13 +83,12 @@ impl RevokedKeys {
         }
         // Reserved, and a comment.
         for _ in 0..2 {
-            Vec::<u8>::decode(rest)?;
+            string(rest)?;
         }
         let mut revoked = Self::default();
         while !rest.is_empty() {
             let kind = u8::decode(rest)?;
-            let section = Vec::<u8>::decode(rest)?;
-            let section = &mut section.as_slice();
+            let section = &mut string(rest)?;
             match kind {
                 1 => revoked.certificates.push(Certificates::parse(section)?),
                 2 => strings(section, &mut revoked.keys)?,
@@ -123,14 +122,13 @@ impl RevokedKeys {
 impl Certificates {
     fn parse(rest: &mut &[u8]) -> Result<Self, ssh_encoding::Error> {
         let mut found = Self {
-            authority: Vec::decode(rest)?,
+            authority: string(rest)?.to_vec(),
             ..Self::default()
         };
-        Vec::<u8>::decode(rest)?;
+        string(rest)?;
         while !rest.is_empty() {
             let kind = u8::decode(rest)?;
-            let section = Vec::<u8>::decode(rest)?;
-            let section = &mut section.as_slice();
+            let section = &mut string(rest)?;
             match kind {
                 0x20 => {
                     while !section.is_empty() {
@@ -144,11 +142,12 @@ impl Certificates {
                 }
                 0x22 => {
                     let first = u64::decode(section)?;
-                    found.bitmaps.push((first, Vec::decode(section)?));
+                    found.bitmaps.push((first, string(section)?.to_vec()));
                 }
                 0x23 => {
                     while !section.is_empty() {
-                        found.ids.push(String::decode(section)?);
+                        let id = String::from_utf8_lossy(string(section)?);
+                        found.ids.push(id.into_owned());
                     }
                 }
                 0x39 => extension(section)?,
@@ -180,16 +179,25 @@ fn has_bit(bits: &[u8], at: Option<u64>) -> bool {
         .is_some_and(|(at, byte)| byte >> (at % 8) & 1 == 1)
 }
 
+/// A string of any length (RFC 4251 §5): the crate's own end at a mebibyte.
+fn string<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ssh_encoding::Error> {
+    let length = u32::decode(rest)? as usize;
+    let split = rest.split_at_checked(length);
+    let (string, after) = split.ok_or(ssh_encoding::Error::Length)?;
+    *rest = after;
+    Ok(string)
+}
+
 fn strings(rest: &mut &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), ssh_encoding::Error> {
     while !rest.is_empty() {
-        into.push(Vec::decode(rest)?);
+        into.push(string(rest)?.to_vec());
     }
     Ok(())
 }
 
 /// None is known: one that must be understood ends it.
 fn extension(rest: &mut &[u8]) -> Result<(), ssh_encoding::Error> {
-    String::decode(rest)?;
+    string(rest)?;
     match u8::decode(rest)? {
         0 => Ok(()),
         _ => Err(ssh_encoding::Error::Length),
@@ -286,6 +294,25 @@ mod tests {
         let list = RevokedKeys::parse(text.as_bytes()).unwrap();
         assert!(list.revokes(&shown(path, "a.pub")));
         assert!(!list.revokes(&shown(path, "b.pub")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_can_be_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let head = [MAGIC, &[0, 0, 0, 1], &[0; 32]].concat();
+            for file in [bytes.clone(), [MAGIC, &bytes].concat(), [&head[..], &bytes].concat()] {
+                RevokedKeys::parse(&file).ok();
+            }
+        }
+    }
+
+    #[test]
+    fn sections_may_be_long() {
+        let keys = [&[0, 0x20, 0, 0][..], &vec![7; 0x20_0000]].concat();
+        let length = u32::try_from(keys.len()).unwrap().to_be_bytes();
+        let head = [MAGIC, &[0, 0, 0, 1], &[0; 32]].concat();
+        let file = [&head[..], &[2], &length, &keys].concat();
+        assert_eq!(RevokedKeys::parse(&file).unwrap().keys.len(), 1);
     }
 
     #[test]

@@ -126,7 +126,10 @@ async fn to_host(
         }
         done => done?,
     };
-    let update = Update::start(options, known, &believed, &session, ui);
+    let update = match Update::start(options, known, &believed, &session, ui) {
+        Some(update) => update.ask_first().await,
+        None => None,
+    };
     Ok((session, update))
 }
 

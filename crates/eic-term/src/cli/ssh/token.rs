@@ -198,8 +198,8 @@ mod tests {
     #[test]
     fn what_the_helper_is_asked_and_answers() {
         let asked = request(b"key", "internal", b"data", Some("1234"));
-        assert_eq!(asked.first_chunk(), Some(&50_u32.to_be_bytes()));
-        assert_eq!(asked.len(), 54);
+        assert_eq!(asked.first_chunk(), Some(&53_u32.to_be_bytes()));
+        assert_eq!(asked.len(), 57);
         for (answer, expected) in [
             (&b"\x05\0\0\0\x01\0\0\0\x02ab"[..], "Ok(Ok([97, 98]))"),
             (b"\x05\0\0\0\0\0\0\0\x2b", "Ok(Err(43))"),

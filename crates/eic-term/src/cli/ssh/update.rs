@@ -13,12 +13,15 @@ use crate::cli::ui::Ui;
 
 /// How long a session that is done waits for what has begun.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a session waits for keys that a person is to be asked about; servers send them when they let somebody in.
+const SOON: Duration = Duration::from_millis(500);
 /// The last key that was believed, and what spoke for it.
 pub(super) type Believed = Arc<Mutex<Option<Proof>>>;
 
 /// The learning of one session's keys.
 pub(super) struct Update {
     session: Session,
+    asks: bool,
     task: AbortOnDropHandle<()>,
 }
 
@@ -53,8 +56,21 @@ impl Update {
         };
         Some(Self {
             session: session.clone(),
+            asks: options.update_host_keys == UpdateHostKeys::Ask,
             task: AbortOnDropHandle::new(tokio::spawn(task)),
         })
+    }
+
+    /// Asks a person before the session takes the terminal, where that is wanted and there is something to ask.
+    pub(super) async fn ask_first(mut self) -> Option<Self> {
+        if self.asks {
+            let announced = timeout(SOON, self.session.announced_host_keys()).await;
+            if announced.is_ok() {
+                (&mut self.task).await.ok();
+            }
+            return None;
+        }
+        Some(self)
     }
 
     /// Waits for what has begun; a host that has said nothing of its keys is not waited for.
