@@ -108,3 +108,34 @@ fn exec_has_a_terminal_where_asked_for() {
     let outcome = run(&mut sandbox.eic_term(["exec", "db-1", "--", "tty"]));
     assert_eq!(outcome.text(), "not a tty\n");
 }
+
+/// Ctrl-Break and the closing of a window are a console's; `terminal.rs` has a Unix terminal's signals.
+#[test]
+fn console_events_end_it_and_leave_the_modes_as_they_were() {
+    if !support::under_wine() {
+        return;
+    }
+    let sandbox = Sandbox::start();
+    for (event, code) in [("event 1", 130), ("event 2", 129)] {
+        let mut terminal = shell(&sandbox);
+        terminal.ask(event);
+        terminal.expect(&format!("code {code}"));
+        terminal.expect("same");
+    }
+}
+
+/// mintty shows a program pipes for a terminal unless it is told otherwise.
+#[test]
+fn in_mintty_it_says_what_to_do() {
+    let Some((helper, program)) = support::in_mintty() else {
+        return;
+    };
+    let sandbox = Sandbox::start();
+    let outcome = run(sandbox.command(helper).args([&program, "db-1"]));
+    assert_eq!(outcome.code, Some(255), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("MSYS=enable_pcon"),
+        "{}",
+        outcome.stderr
+    );
+}

@@ -233,7 +233,7 @@ fn streams_and_statuses_are_sshs() {
             "cannot resolve `nosuch.invalid`",
         ),
         (&["i-0123456789abcdef0", "true"], "i-0123456789abcdef0"),
-        (&["-O", "check", "web-1"], "shared connection"),
+        (&["-O", "check", "web-1"], "No ControlPath specified"),
     ] {
         let outcome = place.ssh(args);
         assert_eq!(outcome.code, Some(255), "{args:?}");

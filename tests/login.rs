@@ -4,6 +4,10 @@
 
 mod support;
 
+#[cfg(unix)]
+#[path = "login/agents.rs"]
+mod agents;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -48,41 +52,6 @@ fn keys_and_sandbox(made: &[(&str, &str, &str)]) -> Option<(Keys, Sandbox)> {
         config = config.authorized_key(keys.make(name, algorithm, passphrase));
     }
     Some((keys, Sandbox::with(config)))
-}
-
-/// A real ssh-agent, ended when dropped.
-struct Agent {
-    process: Child,
-    socket: String,
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent").display().to_string();
-        let mut command = Command::new("ssh-agent");
-        command.args(["-D", "-a", &socket]).stdout(Stdio::null());
-        let process = command.spawn().unwrap();
-        let start = Instant::now();
-        while !Path::new(&socket).exists() {
-            assert!(start.elapsed() < Duration::from_secs(20), "no ssh-agent");
-            std::thread::yield_now();
-        }
-        Self { process, socket }
-    }
-
-    fn add(&self, key: &str) {
-        let mut command = Command::new("ssh-add");
-        let added = command.arg(key).env("SSH_AUTH_SOCK", &self.socket).output();
-        let added = added.unwrap();
-        assert!(added.status.success(), "{added:?}");
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
 }
 
 #[test]
@@ -170,59 +139,6 @@ fn detached(command: &mut Command) -> &mut Command {
         command.stdin(Stdio::null());
     }
     command
-}
-
-#[test]
-fn the_agent_signs_and_is_lent_only_when_asked() {
-    if support::left_out_under_wine("it has no Unix sockets") || !peer("ssh-agent") {
-        return;
-    }
-    let Some((keys, sandbox)) = keys_and_sandbox(&[("key", "ed25519", ""), ("rsa", "rsa", "")])
-    else {
-        return;
-    };
-    let agent = Agent::start(keys.0.path());
-    let exec = |args: &[&str]| {
-        let mut command = sandbox.eic_term([&["exec"], args].concat());
-        run(command.env("SSH_AUTH_SOCK", &agent.socket))
-    };
-    let empty = exec(&["--agent", "web-1", "--", "true"]);
-    assert!(
-        empty.stderr.contains("it holds no keys"),
-        "{}",
-        empty.stderr
-    );
-    agent.add(&keys.text("key"));
-    agent.add(&keys.text("rsa"));
-    std::fs::remove_file(keys.path("key")).unwrap();
-    std::fs::remove_file(keys.path("rsa")).unwrap();
-    let (key, rsa) = (keys.text("key.pub"), keys.text("rsa.pub"));
-    for args in [
-        &["--agent", "web-1", "--", "true"][..],
-        &["-i", &key, "web-1", "--", "true"],
-        &["-i", &rsa, "web-1", "--", "true"],
-    ] {
-        let outcome = exec(args);
-        assert_eq!(outcome.code, Some(0), "{args:?}: {}", outcome.stderr);
-    }
-    assert_eq!(sandbox.region.calls("SendSSHPublicKey"), 0);
-    let lent = exec(&["-A", "web-1", "--", "ssh-add -l"]);
-    assert!(
-        lent.text().contains("ED25519"),
-        "{} {}",
-        lent.text(),
-        lent.stderr
-    );
-    let kept = exec(&["web-1", "--", "ssh-add -l"]);
-    assert_eq!(kept.code, Some(2), "{}", kept.text());
-    let mut command = sandbox.eic_term(["exec", "--agent", "web-1", "--", "true"]);
-    let nobody = run(command.env("SSH_AUTH_SOCK", keys.path("nothing")));
-    assert_eq!(nobody.code, Some(255));
-    assert!(
-        nobody.stderr.contains("cannot use the ssh-agent"),
-        "{}",
-        nobody.stderr
-    );
 }
 
 #[test]

@@ -8,7 +8,8 @@
  * named by $CONSOLE_MODES_ASK is there, it is removed, and its line obeyed.
  *
  *   key CODE        types the character with this code, e.g. 3 for Ctrl-C
- *   size COLUMNS ROWS   resizes the console */
+ *   size COLUMNS ROWS   resizes the console
+ *   event NUMBER    tells the program of a console event, e.g. 1 for Ctrl-Break, 2 for a closed window */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -59,7 +60,16 @@ static void resize(SHORT columns, SHORT rows) {
     SetConsoleWindowInfo(console, TRUE, &window);
 }
 
-static void obey(const wchar_t *path) {
+/* As the system does it: by a thread in the program that runs the handlers, then ends it. */
+static void tell(HANDLE program, DWORD_PTR event) {
+    FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
+    HANDLE thread = CreateRemoteThread(program, NULL, 0, (LPTHREAD_START_ROUTINE)(void *)routine,
+                                       (void *)event, 0, NULL);
+    if (thread)
+        CloseHandle(thread);
+}
+
+static void obey(const wchar_t *path, HANDLE program) {
     int first = 0, second = 0;
     FILE *file = _wfopen(path, L"r");
     if (!file)
@@ -72,6 +82,8 @@ static void obey(const wchar_t *path) {
         type((WORD)first);
     else if (sscanf(line, "size %d %d", &first, &second) == 2)
         resize((SHORT)first, (SHORT)second);
+    else if (sscanf(line, "event %d", &first) == 1)
+        tell(program, (DWORD_PTR)first);
 }
 
 int wmain(void) {
@@ -91,7 +103,7 @@ int wmain(void) {
     }
     while (WaitForSingleObject(child.hProcess, 50) == WAIT_TIMEOUT) {
         if (ask)
-            obey(ask);
+            obey(ask, child.hProcess);
     }
     GetExitCodeProcess(child.hProcess, &code);
     after = look();

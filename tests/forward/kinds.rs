@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
-use crate::support::{Sandbox, noise, peer, run};
+use crate::support::{Sandbox, left_out_under_wine, noise, peer, run};
 use crate::{Forwarder, connect, converse, echo_server, exchange, serve};
 
 #[test]
@@ -66,6 +66,9 @@ fn a_browser_goes_through_the_socks_proxy_and_the_host_resolves_names() {
 
 #[test]
 fn unix_sockets_on_both_sides_of_both_ways() {
+    if left_out_under_wine("it has no Unix sockets") {
+        return;
+    }
     let Some(sandbox) = Sandbox::with_sshd() else {
         return;
     };

@@ -28,12 +28,29 @@ pub(crate) fn binary() -> String {
 pub(crate) fn in_console() -> Vec<String> {
     #[cfg(unix)]
     if let Some(program) = wine::program() {
-        let helper = wine::launcher(&program.with_file_name("console-modes.exe"));
+        let helper = beside_the_program("console-modes.exe");
         return [helper, program]
             .map(|path| path.display().to_string())
             .to_vec();
     }
     vec![binary()]
+}
+
+/// What runs a program in mintty's kind of terminal, and the program; `None` where it is none for Windows.
+pub(crate) fn in_mintty() -> Option<(std::path::PathBuf, String)> {
+    #[cfg(unix)]
+    if let Some(program) = wine::program() {
+        let helper = beside_the_program("mintty-pipes.exe");
+        return Some((helper, program.display().to_string()));
+    }
+    None
+}
+
+/// The launcher of another Windows program, which lies beside the one under test.
+#[cfg(unix)]
+pub(crate) fn beside_the_program(name: &str) -> std::path::PathBuf {
+    let program = wine::program().expect("a Windows program");
+    wine::launcher(&program.with_file_name(name))
 }
 
 /// Whether the binary under test is run by Wine.

@@ -82,7 +82,13 @@ pub struct AlgorithmLists {
     pub ciphers: Vec<String>,
     /// Message authentication codes.
     pub macs: Vec<String>,
+    /// Whether to offer compression after the login (`zlib@openssh.com`), with the danger that a few bytes become many:
+    /// a packet of at most 256 KiB.
+    pub compression: bool,
 }
+
+/// The end of a certificate's name (OpenSSH's PROTOCOL.certkeys).
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
 impl AlgorithmLists {
     /// Puts what is named in the place of what is usual.
@@ -100,10 +106,25 @@ impl AlgorithmLists {
             usual.mac = named::<mac::Name>(&self.macs).into();
         }
         if !self.host_keys.is_empty() {
-            let keys = self.host_keys.iter().filter_map(|name| name.parse().ok());
-            let keys: Vec<Algorithm> = keys.collect();
-            usual.key = keys.into();
+            let (certificates, keys): (Vec<_>, Vec<_>) =
+                (self.host_keys.iter()).partition(|name| name.ends_with(CERTIFICATE));
+            let keys = keys.into_iter().filter_map(|name| name.parse().ok());
+            let certificates = certificates.into_iter().filter_map(|name| certified(name));
+            usual.key = keys.collect::<Vec<_>>().into();
+            usual.host_key_certificates = certificates.collect::<Vec<_>>().into();
         }
+        if self.compression {
+            usual.compression = vec![compression::ZLIB_LEGACY, compression::NONE].into();
+        }
+    }
+}
+
+/// The algorithm that a certificate's name is made of.
+fn certified(name: &str) -> Option<Algorithm> {
+    match name.strip_suffix(CERTIFICATE)? {
+        "rsa-sha2-512" => Some(rsa(Some(HashAlg::Sha512))),
+        "rsa-sha2-256" => Some(rsa(Some(HashAlg::Sha256))),
+        _ => Algorithm::new_certificate(name).ok(),
     }
 }
 
@@ -114,7 +135,7 @@ fn named<'a, N: TryFrom<&'a str>>(names: &'a [String]) -> Vec<N> {
 
 /// What is offered to a host of which this much is known.
 ///
-/// Compression is not: a few bytes could become gigabytes.
+/// Compression is not, unless it is asked for: a few bytes could become many.
 pub(crate) fn offered(known: &Known, legacy: bool) -> Preferred {
     let authorities = !known.authorities.is_empty();
     let certificates = if authorities { &HOST_KEYS[..] } else { &[] };
@@ -184,6 +205,8 @@ pub struct Algorithms {
     pub cipher: String,
     /// The message authentication code; `None` where the cipher authenticates.
     pub mac: Option<String>,
+    /// Whether data is compressed.
+    pub compressed: bool,
 }
 
 impl Algorithms {
@@ -195,6 +218,7 @@ impl Algorithms {
             host_key: names.key.to_string(),
             cipher: cipher.to_owned(),
             mac: needs_mac(cipher).then(|| mac.to_owned()),
+            compressed: !matches!(names.client_compression, compression::Compression::None),
         }
     }
 
@@ -226,7 +250,11 @@ impl fmt::Display for Algorithms {
             "{}, {}, {}",
             self.key_exchange, self.host_key, self.cipher
         )?;
-        self.mac.iter().try_for_each(|mac| write!(f, ", {mac}"))
+        self.mac.iter().try_for_each(|mac| write!(f, ", {mac}"))?;
+        match self.compressed {
+            true => f.write_str(", compressed"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -290,9 +318,10 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let lists = AlgorithmLists {
             key_exchanges: names(&["sntrup761x25519-sha512", "curve25519-sha256"]),
-            host_keys: names(&["rsa-sha2-256"]),
+            host_keys: names(&["rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com"]),
             ciphers: names(&["aes256-gcm@openssh.com", "none-such"]),
             macs: Vec::new(),
+            compression: true,
         };
         let mut all = offered(&Known::default(), false);
         lists.replace_in(&mut all);
@@ -307,6 +336,10 @@ mod tests {
         );
         assert_eq!(*all.cipher, [cipher::AES_256_GCM]);
         assert_eq!(*all.key, [rsa(Some(HashAlg::Sha256))]);
+        let certificates = [rsa(Some(HashAlg::Sha512))];
+        assert_eq!(*all.host_key_certificates, certificates);
+        let compressions: Vec<&str> = all.compression.iter().map(AsRef::as_ref).collect();
+        assert_eq!(compressions, ["zlib@openssh.com", "none"]);
         assert_eq!(*all.mac, MACS);
     }
 
@@ -317,6 +350,7 @@ mod tests {
             host_key: "ssh-rsa".to_owned(),
             cipher: "aes128-cbc".to_owned(),
             mac: Some("hmac-sha1".to_owned()),
+            compressed: false,
         };
         assert_eq!(agreed.outdated().len(), 4);
         let modern = Algorithms {
@@ -324,6 +358,7 @@ mod tests {
             host_key: "rsa-sha2-256".to_owned(),
             cipher: "aes128-ctr".to_owned(),
             mac: Some("hmac-sha2-256".to_owned()),
+            compressed: false,
         };
         assert!(modern.outdated().is_empty());
         assert_eq!(

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::pty::WindowSize;
 use crate::pump::{self, Replies, Sink, Sinks};
 use crate::session::Session;
+use crate::share::Held;
 
 /// How much of each output stream waits in memory for its reader, in bytes.
 const BUFFER: usize = 4 << 20;
@@ -40,6 +41,17 @@ pub struct Child {
     pub stdout: Option<ChildOutput>,
     /// Its standard error; stays empty with a pseudo-terminal.
     pub stderr: Option<ChildOutput>,
+    link: Link,
+}
+
+/// What a child is reached through besides its streams.
+enum Link {
+    Channel(Open),
+    Shared(Held),
+}
+
+/// A channel, which closes with it.
+struct Open {
     session: Session,
     writer: Arc<ChannelWriteHalf<Msg>>,
     ended: oneshot::Receiver<Option<ExitStatus>>,
@@ -50,10 +62,9 @@ impl Child {
     pub(crate) fn new(
         session: Session,
         reader: ChannelReadHalf,
-        writer: ChannelWriteHalf<Msg>,
+        writer: Arc<ChannelWriteHalf<Msg>>,
         has_terminal: bool,
     ) -> (Self, Replies) {
-        let writer = Arc::new(writer);
         let (buffer, patience) = if has_terminal {
             (TERMINAL_BUFFER, TERMINAL_PATIENCE)
         } else {
@@ -71,18 +82,35 @@ impl Child {
         let (replies, ended) = pump::start(reader, writer.clone(), sinks, dropped);
         let child = Self {
             stdin: Some(ChildStdin::new(&writer)),
-            stdout: Some(ChildOutput(stdout)),
-            stderr: Some(ChildOutput(stderr)),
-            session,
-            writer,
-            ended,
-            _open: open,
+            stdout: Some(ChildOutput::new(stdout)),
+            stderr: Some(ChildOutput::new(stderr)),
+            link: Link::Channel(Open {
+                session,
+                writer,
+                ended,
+                _open: open,
+            }),
         };
         (child, replies)
     }
 
-    pub(crate) fn writer(&self) -> &ChannelWriteHalf<Msg> {
-        &self.writer
+    /// A child of a session that another process holds.
+    pub(crate) fn shared(
+        held: Held,
+        stdin: impl AsyncWrite + Send + Sync + 'static,
+        stdout: impl AsyncRead + Send + Sync + 'static,
+        stderr: impl AsyncRead + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            stdin: Some(ChildStdin {
+                writer: Box::pin(stdin),
+                channel: None,
+                ended: false,
+            }),
+            stdout: Some(ChildOutput::new(stdout)),
+            stderr: Some(ChildOutput::new(stderr)),
+            link: Link::Shared(held),
+        }
     }
 
     /// Waits for its end. Take and read the output streams first, or beside it.
@@ -90,9 +118,12 @@ impl Child {
     /// # Errors
     /// [`Error::Disconnected`] where the connection ends before the command.
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
-        match (&mut self.ended).await {
-            Ok(Some(status)) => Ok(status),
-            Ok(None) | Err(_) => Err(self.session.peer().lost()),
+        match &mut self.link {
+            Link::Channel(open) => match (&mut open.ended).await {
+                Ok(Some(status)) => Ok(status),
+                Ok(None) | Err(_) => Err(open.session.peer().lost()),
+            },
+            Link::Shared(held) => held.wait().await,
         }
     }
 
@@ -101,13 +132,17 @@ impl Child {
     /// # Errors
     /// [`Error::Disconnected`].
     pub async fn resize(&self, size: WindowSize) -> Result<(), Error> {
+        let open = match &self.link {
+            Link::Channel(open) => open,
+            Link::Shared(held) => return held.resize(size).await,
+        };
         let (columns, rows) = (size.columns.into(), size.rows.into());
         let (width, height) = (size.width.into(), size.height.into());
-        let sent = self
+        let sent = open
             .writer
             .window_change(columns, rows, width, height)
             .await;
-        sent.map_err(|_| self.session.peer().lost())
+        sent.map_err(|_| open.session.peer().lost())
     }
 
     /// Sends a signal (RFC 4254 §6.9); servers may ignore it.
@@ -115,14 +150,21 @@ impl Child {
     /// # Errors
     /// [`Error::Disconnected`].
     pub async fn signal(&self, signal: Signal) -> Result<(), Error> {
-        let sent = self.writer.signal(Sig::Custom(signal.0)).await;
-        sent.map_err(|_| self.session.peer().lost())
+        let open = match &self.link {
+            Link::Channel(open) => open,
+            Link::Shared(held) => return held.signal(&signal).await,
+        };
+        let sent = open.writer.signal(Sig::Custom(signal.0)).await;
+        sent.map_err(|_| open.session.peer().lost())
     }
 }
 
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Child on {:?}", self.session)
+        match &self.link {
+            Link::Channel(open) => write!(f, "Child on {:?}", open.session),
+            Link::Shared(_) => f.write_str("Child on a shared session"),
+        }
     }
 }
 
@@ -181,8 +223,9 @@ impl Signal {
 ///
 /// Shutting it down, or dropping it, sends end-of-file (RFC 4254 §5.3).
 pub struct ChildStdin {
-    writer: Pin<Box<dyn AsyncWrite + Send>>,
-    channel: Arc<ChannelWriteHalf<Msg>>,
+    writer: Pin<Box<dyn AsyncWrite + Send + Sync>>,
+    /// `None` where the writer's own end is end-of-file.
+    channel: Option<Arc<ChannelWriteHalf<Msg>>>,
     ended: bool,
 }
 
@@ -190,7 +233,7 @@ impl ChildStdin {
     fn new(channel: &Arc<ChannelWriteHalf<Msg>>) -> Self {
         Self {
             writer: Box::pin(channel.make_writer()),
-            channel: channel.clone(),
+            channel: Some(channel.clone()),
             ended: false,
         }
     }
@@ -207,8 +250,7 @@ impl Drop for ChildStdin {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if !self.ended {
-            let channel = self.channel.clone();
+        if let Some(channel) = self.channel.take().filter(|_| !self.ended) {
             // It ends with the session at the latest, whose queue is all that it waits for.
             runtime.spawn(async move { channel.eof().await.ok() });
         }
@@ -236,8 +278,19 @@ impl AsyncWrite for ChildStdin {
 }
 
 /// A remote command's standard output or standard error.
-#[derive(Debug)]
-pub struct ChildOutput(DuplexStream);
+pub struct ChildOutput(Pin<Box<dyn AsyncRead + Send + Sync>>);
+
+impl ChildOutput {
+    fn new(stream: impl AsyncRead + Send + Sync + 'static) -> Self {
+        Self(Box::pin(stream))
+    }
+}
+
+impl fmt::Debug for ChildOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChildOutput")
+    }
+}
 
 impl AsyncRead for ChildOutput {
     fn poll_read(
@@ -245,6 +298,6 @@ impl AsyncRead for ChildOutput {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        self.0.as_mut().poll_read(cx, buffer)
     }
 }

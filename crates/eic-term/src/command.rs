@@ -1,6 +1,7 @@
 //! Commands on the remote host, in the words of [`std::process`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::pty::Pty;
 use crate::pump::{Replies, Reply};
 use crate::session::{Session, limited};
+use crate::share::{Open, Purpose, Shared};
 use crate::timeline::Step;
 
 /// How much of each stream [`Command::output`] keeps, in bytes.
@@ -23,6 +25,24 @@ enum Request {
     Subsystem(String),
 }
 
+/// What commands run through.
+pub(crate) enum Way {
+    Own(Session),
+    Shared(Shared),
+}
+
+impl From<Session> for Way {
+    fn from(session: Session) -> Self {
+        Self::Own(session)
+    }
+}
+
+impl From<Shared> for Way {
+    fn from(shared: Shared) -> Self {
+        Self::Shared(shared)
+    }
+}
+
 /// A remote command or shell about to be started.
 ///
 /// ```no_run
@@ -32,7 +52,7 @@ enum Request {
 /// # Ok(()) }
 /// ```
 pub struct Command {
-    session: Session,
+    way: Way,
     request: Request,
     env: Vec<(String, String)>,
     pty: Option<Pty>,
@@ -40,21 +60,21 @@ pub struct Command {
 }
 
 impl Command {
-    pub(crate) fn exec(session: Session, command: Vec<u8>) -> Self {
-        Self::new(session, Request::Exec(command))
+    pub(crate) fn exec(way: impl Into<Way>, command: Vec<u8>) -> Self {
+        Self::new(way.into(), Request::Exec(command))
     }
 
-    pub(crate) fn shell(session: Session) -> Self {
-        Self::new(session, Request::Shell)
+    pub(crate) fn shell(way: impl Into<Way>) -> Self {
+        Self::new(way.into(), Request::Shell)
     }
 
-    pub(crate) fn subsystem(session: Session, name: String) -> Self {
-        Self::new(session, Request::Subsystem(name))
+    pub(crate) fn subsystem(way: impl Into<Way>, name: String) -> Self {
+        Self::new(way.into(), Request::Subsystem(name))
     }
 
-    fn new(session: Session, request: Request) -> Self {
+    fn new(way: Way, request: Request) -> Self {
         Self {
-            session,
+            way,
             request,
             env: Vec::new(),
             pty: None,
@@ -96,15 +116,24 @@ impl Command {
     /// # Errors
     /// [`Error::Refused`] where the server says no, [`Error::Disconnected`] or [`Error::Timeout`].
     pub async fn spawn(self) -> Result<Child, Error> {
-        let peer = self.session.peer().clone();
+        match &self.way {
+            Way::Own(session) => self.spawn_on(session).await,
+            Way::Shared(shared) => shared.clone().open(self.into()).await,
+        }
+    }
+
+    async fn spawn_on(&self, session: &Session) -> Result<Child, Error> {
+        let peer = session.peer().clone();
         let _step = peer.timeline.begin(Step::Start);
-        let (reader, writer) = self.session.open_channel().await?.split();
-        let (child, replies) = Child::new(self.session.clone(), reader, writer, self.pty.is_some());
-        let writer = child.writer();
+        let (reader, writer) = session.open_channel().await?.split();
+        let writer = Arc::new(writer);
+        let has_terminal = self.pty.is_some();
+        let (child, replies) = Child::new(session.clone(), reader, writer.clone(), has_terminal);
         let started = async {
-            let sent = self.send_requests(writer).await;
+            let sent = self.send_requests(session, &writer).await;
             sent.map_err(|_| peer.lost())?;
-            self.await_replies(replies).await
+            let answered = self.await_replies(replies).await;
+            answered.unwrap_or_else(|| Err(peer.lost()))
         };
         limited(Step::Start, peer.limit, started).await??;
         Ok(child)
@@ -129,14 +158,18 @@ impl Command {
     }
 
     /// Sends all requests at once; the server answers them in order (RFC 4254 §4).
-    async fn send_requests(&self, channel: &ChannelWriteHalf<Msg>) -> Result<(), russh::Error> {
+    async fn send_requests(
+        &self,
+        session: &Session,
+        channel: &ChannelWriteHalf<Msg>,
+    ) -> Result<(), russh::Error> {
         for (name, value) in &self.env {
             channel
                 .set_env(false, name.as_str(), value.as_str())
                 .await?;
         }
         if let Some(agent) = &self.agent {
-            self.session.lend(agent.clone());
+            session.lend(agent.clone());
             channel.agent_forward(false).await?;
         }
         if let Some(pty) = &self.pty {
@@ -149,7 +182,8 @@ impl Command {
         }
     }
 
-    async fn await_replies(&self, mut replies: Replies) -> Result<(), Error> {
+    /// `None` where the connection is lost.
+    async fn await_replies(&self, mut replies: Replies) -> Option<Result<(), Error>> {
         let request = match self.request {
             Request::Exec(_) => "run the command",
             Request::Shell => "start a shell",
@@ -157,19 +191,37 @@ impl Command {
         };
         let asked = self.pty.iter().map(|_| "allocate a terminal");
         for request in asked.chain([request]) {
-            match replies.recv().await {
-                Some(Reply::Success) => {}
-                Some(Reply::Failure) => return Err(Error::Refused { request }),
-                None => return Err(self.session.peer().lost()),
+            match replies.recv().await? {
+                Reply::Success => {}
+                Reply::Failure => return Some(Err(Error::Refused { request })),
             }
         }
-        Ok(())
+        Some(Ok(()))
+    }
+}
+
+impl From<Command> for Open {
+    fn from(command: Command) -> Self {
+        Self {
+            purpose: match command.request {
+                Request::Exec(command) => Purpose::Exec(command),
+                Request::Shell => Purpose::Shell,
+                Request::Subsystem(name) => Purpose::Subsystem(name),
+            },
+            env: command.env,
+            pty: command.pty,
+            // It is the holder's, who alone can lend one.
+            agent: command.agent.is_some(),
+        }
     }
 }
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Command on {:?}", self.session)
+        match &self.way {
+            Way::Own(session) => write!(f, "Command on {session:?}"),
+            Way::Shared(shared) => write!(f, "Command on {shared:?}"),
+        }
     }
 }
 

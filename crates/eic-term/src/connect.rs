@@ -65,6 +65,10 @@ pub struct ConnectOptions {
     pub keepalive: Option<Duration>,
     /// How many of those signs may fail to come; 3.
     pub keepalive_misses: u32,
+    /// After how many bytes new keys are exchanged; see [`SessionBuilder::rekey_after`].
+    pub rekey_bytes: Option<u64>,
+    /// After how long new keys are exchanged.
+    pub rekey_time: Option<Duration>,
     /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
     pub window: Option<u32>,
     /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
@@ -92,6 +96,8 @@ impl Default for ConnectOptions {
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
             keepalive_misses: MISSES,
+            rekey_bytes: None,
+            rekey_time: None,
             window: None,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -314,6 +320,7 @@ impl Connector {
             .limit(options.limit)
             .keepalive(options.keepalive)
             .keepalive_misses(options.keepalive_misses)
+            .rekey_after(options.rekey_bytes, options.rekey_time)
             .legacy(options.legacy)
             .algorithms(options.algorithms.clone())
             .expires(expires)

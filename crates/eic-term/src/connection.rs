@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eic_auth::TunnelError;
-use russh::Preferred;
-use russh::client::{self, Handle};
+use russh::client::{self, GexParams, Handle};
 use russh::keys::Algorithm;
+use russh::{Limits, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
@@ -21,7 +21,7 @@ use crate::login::{Credentials, Login};
 use crate::quota::Quota;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
-use crate::trust::{HostKeyPolicy, Witnesses};
+use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
 use crate::wire::{Probation, Wire};
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
@@ -30,6 +30,9 @@ const WINDOW: u32 = 4 << 20;
 const PACKETS: usize = 16;
 /// How many keepalives in a row may stay unanswered, where nothing is said.
 pub(crate) const MISSES: u32 = 3;
+/// The bits of groups that are taken (RFC 4419, RFC 8270).
+const SMALLEST_GROUP: usize = 2048;
+const LARGEST_GROUP: usize = 8192;
 /// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,8 @@ pub struct SessionBuilder {
     limit: Duration,
     keepalive: Option<Duration>,
     misses: u32,
+    rekey_bytes: Option<u64>,
+    rekey_time: Option<Duration>,
     window: u32,
     legacy: bool,
     algorithms: AlgorithmLists,
@@ -72,6 +77,8 @@ impl SessionBuilder {
             limit: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(15)),
             misses: MISSES,
+            rekey_bytes: None,
+            rekey_time: None,
             window: WINDOW,
             legacy: false,
             algorithms: AlgorithmLists::default(),
@@ -102,6 +109,14 @@ impl SessionBuilder {
     #[must_use]
     pub fn keepalive_misses(mut self, misses: u32) -> Self {
         self.misses = misses.max(1);
+        self
+    }
+
+    /// Exchanges new keys after so many bytes either way, and after so long: a gigabyte and an hour by default
+    /// (RFC 4253 §9), and no more than a gigabyte.
+    #[must_use]
+    pub fn rekey_after(mut self, bytes: Option<u64>, time: Option<Duration>) -> Self {
+        (self.rekey_bytes, self.rekey_time) = (bytes, time);
         self
     }
 
@@ -172,6 +187,11 @@ impl SessionBuilder {
         let (fate, agreed) = (Fate::default(), Agreed::default());
         let lent = Lent::default();
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
+        if self.algorithms.host_keys.is_empty() {
+            // What is known of the host says which keys to ask it for.
+            let ask = self.policy.ask(&mut self.witnesses.known);
+            limited(Step::Handshake, self.limit, ask).await?;
+        }
         let mut offered = algorithms::offered(&self.witnesses.known, self.legacy);
         self.algorithms.replace_in(&mut offered);
         if let Some(kind) = self.only {
@@ -187,9 +207,13 @@ impl SessionBuilder {
             window_size: self.window,
             keepalive_interval: self.keepalive,
             keepalive_max: usize::try_from(self.misses).unwrap_or(usize::MAX),
+            limits: limits(self.rekey_bytes, self.rekey_time),
+            gex: groups(&offered),
             ..config(offered)
         };
+        let (announcer, announced) = watch::channel(Vec::new());
         let handler = Handler {
+            announcer,
             peer: self.peer.clone(),
             policy: self.policy,
             witnesses: self.witnesses,
@@ -198,7 +222,7 @@ impl SessionBuilder {
             lent: lent.clone(),
             patience: patience.unwrap_or_default(),
             on_banner: self.on_banner,
-            quota: Quota::default(),
+            quota: Quota::of(self.rekey_bytes),
             forwards: forwards.clone(),
             _alive: alive,
         };
@@ -218,6 +242,7 @@ impl SessionBuilder {
             timeline: self.timeline,
             flow: Flow::default(),
             forwards,
+            announced,
             ended,
         };
         let handle = handle.map_err(|error| peer.handshake_error(error))?;
@@ -238,6 +263,33 @@ fn config(preferred: Preferred) -> client::Config {
     }
 }
 
+/// When new keys are exchanged; never later than what is usual.
+fn limits(bytes: Option<u64>, time: Option<Duration>) -> Limits {
+    let usual = Limits::default();
+    let most = usual.rekey_write_limit;
+    let bytes = bytes.map_or(most, |bytes| {
+        usize::try_from(bytes).unwrap_or(most).min(most)
+    });
+    let time = time.unwrap_or(usual.rekey_time_limit);
+    Limits::new(bytes, bytes, time)
+}
+
+/// How large a group to ask for (RFC 4419), by the strongest cipher offered, as OpenSSH does.
+fn groups(offered: &Preferred) -> GexParams {
+    let bits = offered.cipher.iter().map(|name| group_bits(name.as_ref()));
+    let bits = bits.max().unwrap_or(LARGEST_GROUP);
+    GexParams::new(SMALLEST_GROUP, bits, LARGEST_GROUP).unwrap_or_default()
+}
+
+/// Bits of a group that is as hard to break as a cipher (NIST SP 800-57, part 1, table 2).
+fn group_bits(cipher: &str) -> usize {
+    match cipher {
+        _ if cipher.contains("128") => 3072,
+        _ if cipher.contains("192") => 7680,
+        _ => LARGEST_GROUP,
+    }
+}
+
 /// What errors and limits need to know of the other side.
 #[derive(Clone)]
 pub(crate) struct Peer {
@@ -253,6 +305,8 @@ pub(crate) struct Peer {
     pub(crate) timeline: Timeline,
     pub(crate) flow: Flow,
     pub(crate) forwards: Registry,
+    /// The keys that the server says it has.
+    pub(crate) announced: watch::Receiver<Vec<HostKey>>,
     /// Closed when the connection has ended.
     pub(crate) ended: watch::Receiver<()>,
 }

@@ -218,6 +218,22 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// The process that holds a shared session cannot be reached, or has ended.
+    #[error("cannot use the shared connection at {path}")]
+    Shared {
+        /// Where it listens.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// The process that holds a shared session refused something, or has lost its connection. The message is its own.
+    #[error("{}", crate::visible(reason))]
+    Holder {
+        /// Its reason.
+        reason: String,
+    },
+
     /// The connection ended before its work was done.
     #[error("the connection to {peer} was lost after {}", words(*after))]
     Disconnected {

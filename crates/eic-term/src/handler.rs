@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use eic_auth::TunnelError;
 use russh::client::{self, ChannelOpenHandle};
 use russh::client::{DisconnectReason, Session};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
 use tokio::sync::watch;
 
@@ -16,7 +16,10 @@ use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
 use crate::forward::{Address, Incoming, Registry};
 use crate::quota::{Excess, Quota};
-use crate::trust::{HostKeyError, HostKeyPolicy, Shown, Witnesses};
+use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Shown, Witnesses};
+
+/// How many host keys a server may announce.
+const MOST_KEYS: usize = 64;
 
 /// Receives the text that a server sends before the login (RFC 4252 §5.4); it is untrusted.
 pub(crate) type OnBanner = Arc<dyn Fn(&str) + Send + Sync>;
@@ -59,6 +62,12 @@ impl Said {
     fn of(error: &russh::Error) -> Self {
         let words = match error {
             russh::Error::Version => "what answers there speaks no SSH 2".to_owned(),
+            russh::Error::PacketAuth | russh::Error::DecryptionError => {
+                "a packet was damaged on the way: message authentication code incorrect".to_owned()
+            }
+            russh::Error::PacketSize(bytes) => {
+                format!("a packet was damaged on the way: bad packet length {bytes}")
+            }
             other => other.to_string(),
         };
         Self(crate::visible_line(&words))
@@ -98,7 +107,7 @@ impl std::error::Error for ServerDisconnect {}
 
 /// The end of a connection whose other side has fallen silent.
 #[derive(Debug, thiserror::Error)]
-#[error("the host or the network gave no sign of life for {} s", patience.as_secs())]
+#[error("Timeout, server not responding: no sign of life for {} s", patience.as_secs())]
 struct Silence {
     patience: Duration,
 }
@@ -115,6 +124,8 @@ pub(crate) enum HandlerError {
 }
 
 pub(crate) struct Handler {
+    /// Told the keys that the server says it has.
+    pub(crate) announcer: watch::Sender<Vec<HostKey>>,
     pub(crate) peer: String,
     pub(crate) policy: HostKeyPolicy,
     pub(crate) witnesses: Witnesses,
@@ -152,6 +163,7 @@ impl client::Handler for Handler {
         names: &Names,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
+        tracing::info!("SSH2_MSG_NEWKEYS sent");
         self.agreed.set(Algorithms::new(names));
         Ok(self.quota.keys(Instant::now())?)
     }
@@ -161,6 +173,17 @@ impl client::Handler for Handler {
         if let Some(on_banner) = &self.on_banner {
             on_banner(banner);
         }
+        Ok(())
+    }
+
+    // OpenSSH's PROTOCOL §2.5. They are believed when they are proved, no sooner.
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        keys: Vec<PublicKey>,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        let keys = keys.into_iter().take(MOST_KEYS).map(HostKey::new);
+        self.announcer.send_replace(keys.collect());
         Ok(())
     }
 

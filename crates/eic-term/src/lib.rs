@@ -27,6 +27,10 @@
 //! [`Session::forward_local`], [`Session::forward_remote`] and [`Session::forward_dynamic`] return guards; those of
 //! [`Persistent`] outlive the session.
 //!
+//! # How do several processes use one session?
+//!
+//! [`share`]: one holds it, the others are its guests.
+//!
 //! # Which features are there?
 //!
 //! - `ec2`: finds instances and endpoints by name, tag, address or id, with `aws-sdk-ec2`.
@@ -54,6 +58,7 @@ mod pty;
 mod pump;
 mod quota;
 mod route;
+mod security_key;
 mod session;
 mod survey;
 mod timeline;
@@ -61,6 +66,7 @@ mod trust;
 mod visible;
 mod wire;
 
+pub mod share;
 pub mod ssh_config;
 #[cfg(feature = "terminal")]
 pub mod terminal;
@@ -81,10 +87,12 @@ pub use identity::Identity;
 pub use login::{Answers, Credentials, LoginMethod, Prompt, Question};
 pub use pty::{Pty, WindowSize};
 pub use route::{ConnectionType, Route, choose_route};
+pub use security_key::SecurityKey;
 pub use session::Session;
 pub use timeline::{Span, Step, StepGuard, Timeline};
 pub use trust::{
-    HostKey, HostKeyError, HostKeyPolicy, KnownHosts, Pin, PinFile, Proof, Trust, TrustLevel,
+    HostKey, HostKeyError, HostKeyPolicy, KeyChange, KnownHosts, Pin, PinFile, Proof, Trust,
+    TrustLevel,
 };
 pub use visible::{visible, visible_line};
 

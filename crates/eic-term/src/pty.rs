@@ -32,7 +32,7 @@ impl Default for WindowSize {
 /// let pty = Pty::new("xterm-256color", WindowSize::default());
 /// assert_eq!(pty.size.columns, 80);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pty {
     /// The terminal's type, the value of `TERM`.
     pub term: String,

@@ -15,6 +15,7 @@ use crate::connection::Peer;
 use crate::error::Error;
 use crate::handler::Handler;
 use crate::timeline::{Step, Timeline};
+use crate::trust::HostKey;
 
 /// How long an unanswered packet of ours is waited for before one more carries the TCP
 /// acknowledgement that a server without TCP_NODELAY is waiting for.
@@ -93,6 +94,41 @@ impl Session {
     pub async fn rekey(&self) -> Result<(), Error> {
         let asked = self.inner.handle.rekey_soon().await;
         asked.map_err(|_| self.inner.peer.lost())
+    }
+
+    /// Waits for the host keys that the server says it has (OpenSSH's PROTOCOL §2.5), and returns them. They are not to
+    /// be believed until [`prove`](Self::prove) has them proved. A server that says nothing is waited for as long as
+    /// the connection lasts.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`].
+    pub async fn announced_host_keys(&self) -> Result<Vec<HostKey>, Error> {
+        let mut announced = self.inner.peer.announced.clone();
+        let keys = announced.wait_for(|keys| !keys.is_empty()).await;
+        let keys = keys.map(|keys| keys.clone());
+        keys.map_err(|_| self.inner.peer.lost())
+    }
+
+    /// Returns whether the server has said which host keys it has.
+    #[must_use]
+    pub fn has_announced(&self) -> bool {
+        !self.inner.peer.announced.borrow().is_empty()
+    }
+
+    /// Asks the server to prove that it has these host keys.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where it does not, [`Error::Timeout`] or [`Error::Disconnected`].
+    pub async fn prove(&self, keys: &[HostKey]) -> Result<(), Error> {
+        let raw = keys.iter().map(|key| key.raw().clone()).collect();
+        let proof = self.inner.handle.hostkeys_prove(raw);
+        let proof = limited(Step::Start, self.inner.peer.limit, proof).await?;
+        proof.map_err(|error| match error {
+            russh::Error::SendError | russh::Error::Disconnect => self.inner.peer.lost(),
+            _ => Error::Refused {
+                request: "prove that it has its host keys",
+            },
+        })
     }
 
     /// Returns the record of how this session came to be.

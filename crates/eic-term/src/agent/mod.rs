@@ -1,13 +1,14 @@
 //! The ssh-agent: keys that sign without leaving it (draft-ietf-sshm-ssh-agent).
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
+use russh::keys::agent::{AgentIdentity, Constraint};
 
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, Key};
 
 mod forward;
 #[cfg(unix)]
@@ -60,13 +61,16 @@ impl Agent {
     /// # Errors
     /// [`Error::Agent`] where there is no agent, or none that answers.
     pub async fn identities(&self) -> Result<Vec<Identity>, Error> {
-        let ask = async {
-            let mut agent = self.connect().await?;
-            agent.request_identities().await.map_err(failed)
-        };
-        let held = tokio::time::timeout(PATIENCE, ask).await;
-        let held = held.map_err(|_| failed(std::io::Error::from(std::io::ErrorKind::TimedOut)))?;
-        let held = held?.into_iter().map(|identity| match identity {
+        self.held(self.connect()).await
+    }
+
+    /// Asks over a connection that is about to be made.
+    pub(crate) async fn held(
+        &self,
+        connect: impl Future<Output = Result<AgentClient<Stream>, Error>>,
+    ) -> Result<Vec<Identity>, Error> {
+        let ask = async { connect.await?.request_identities().await.map_err(failed) };
+        let held = soon(ask).await?.into_iter().map(|identity| match identity {
             AgentIdentity::PublicKey { key, .. } => Identity::held(self.clone(), key, None),
             AgentIdentity::Certificate { certificate, .. } => {
                 let key = certificate.public_key().clone().into();
@@ -76,9 +80,41 @@ impl Agent {
         Ok(held.collect())
     }
 
+    /// Gives the agent a private key that is in memory: for a while where `lifetime` says how long, and to be used only
+    /// where a person confirms each signature where `confirm` says so. Returns false for keys that are elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Agent`] where there is no agent, or it does not take the key.
+    pub async fn add(
+        &self,
+        identity: &Identity,
+        lifetime: Option<Duration>,
+        confirm: bool,
+    ) -> Result<bool, Error> {
+        let Key::InMemory(key) = &identity.key else {
+            return Ok(false);
+        };
+        let lifetime = lifetime.map(|lifetime| Constraint::KeyLifetime {
+            seconds: u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX),
+        });
+        let confirm = confirm.then_some(Constraint::Confirm);
+        let constraints: Vec<_> = lifetime.into_iter().chain(confirm).collect();
+        let add = async {
+            let mut agent = self.connect().await?;
+            agent.add_identity(key, &constraints).await.map_err(failed)
+        };
+        soon(add).await.map(|()| true)
+    }
+
     pub(crate) async fn connect(&self) -> Result<AgentClient<Stream>, Error> {
         platform::connect(&self.place).await.map_err(failed)
     }
+}
+
+/// Waits no longer than an agent may take.
+async fn soon<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    answer.map_err(|_| failed(std::io::Error::from(std::io::ErrorKind::TimedOut)))?
 }
 
 fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -42,11 +42,18 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Login { .. } => Some("another user or key, or without -i, so that EC2 Instance Connect pushes one".to_owned()),
         Error::Listen { address, .. } => Some(match address {
             Address::Tcp { .. } => "another port; 0 lets the system choose".to_owned(),
+            Address::Unix(_) if cfg!(windows) => "a TCP port".to_owned(),
             Address::Unix(_) => "another path, or --replace-sockets".to_owned(),
         }),
         Error::ListenRemote { .. } => Some(
             "another port, 0 lets the host choose; `AllowTcpForwarding` and `GatewayPorts` in its sshd_config".to_owned(),
         ),
+        Error::Shared { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => Some("`-M -N -f` starts one there; ControlPath says where".to_owned()),
+            std::io::ErrorKind::ConnectionRefused => Some("its process is gone: remove the socket, or -M, which replaces it".to_owned()),
+            std::io::ErrorKind::UnexpectedEof => Some("again: the next one makes a connection anew".to_owned()),
+            _ => Some("another ControlPath, or -S none".to_owned()),
+        },
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }

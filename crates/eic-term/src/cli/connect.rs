@@ -25,13 +25,13 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     let with_pty = configured.wants_pty(&args.interactive, terminals, is_terminal);
     let (session, way) = log_in(common, &args.target, configured, with_pty, ui).await?;
     let configured = &way.configured;
-    let forwardings = configured.forwardings(&args.forwardings, ui);
+    let forwardings = configured.forwardings(&args.forwardings);
     let forwards = Forwards::open(&forwardings, &session, ui).await?;
     let shell = configured.equip(configured.shell(&session));
     let shell = args.interactive.lend_agent(shell)?;
     if with_pty {
         let interactive = configured.interactive(&args.interactive);
-        return interact(shell, &session, forwards, &interactive, ui).await;
+        return interact(shell, Some(&session), forwards, &interactive, ui).await;
     }
     // As ssh(1) without a terminal: no PTY, streams as they are.
     let child = shell.spawn().await?;

@@ -17,13 +17,13 @@ pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCod
     let with_pty = configured.wants_pty(&args.interactive, false, is_terminal);
     let (session, way) = connect::log_in(common, &args.target, configured, with_pty, ui).await?;
     let configured = &way.configured;
-    let forwardings = configured.forwardings(&args.forwardings, ui);
+    let forwardings = configured.forwardings(&args.forwardings);
     let forwards = Forwards::open(&forwardings, &session, ui).await?;
     let command = configured.equip(session.command(join_words(&args.command)));
     let command = args.interactive.lend_agent(command)?;
     if with_pty {
         let interactive = configured.interactive(&args.interactive);
-        return interactive::interact(command, &session, forwards, &interactive, ui).await;
+        return interactive::interact(command, Some(&session), forwards, &interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());

@@ -16,7 +16,7 @@ use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let configured = Configured::read(common, &args.target, ui)?;
-    let forwardings = configured.forwardings(&args.forwardings, ui);
+    let forwardings = configured.forwardings(&args.forwardings);
     let wanted = Wanted::all(&forwardings);
     if wanted.is_empty() {
         return Err(Failure::usage(Misuse::NothingToForward));

@@ -3,7 +3,7 @@
 use clap::Args;
 use eic_auth::Target;
 
-use super::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 
 #[derive(Debug, Args)]
 pub(crate) struct Forward {
@@ -31,6 +31,10 @@ pub(crate) struct Forwardings {
     #[arg(short = 'D', value_name = "SPEC")]
     pub(crate) dynamic: Vec<DynamicSpec>,
 
+    /// SOCKS proxies on the host, which ssh's command line alone asks for
+    #[arg(skip)]
+    pub(crate) remote_dynamic: Vec<RemoteDynamicSpec>,
+
     /// Start nothing where a forward cannot be set up; `forward` never does
     #[arg(long)]
     pub(crate) exit_on_forward_failure: bool,
@@ -43,13 +47,17 @@ pub(crate) struct Forwardings {
 impl Forwardings {
     /// Whether any is asked for.
     pub(crate) fn is_set(&self) -> bool {
-        !(self.local.is_empty() && self.remote.is_empty() && self.dynamic.is_empty())
+        !(self.local.is_empty()
+            && self.remote.is_empty()
+            && self.remote_dynamic.is_empty()
+            && self.dynamic.is_empty())
     }
 
     /// Adds what stood before the command's name.
     pub(crate) fn or(mut self, before: Self) -> Self {
         self.local.splice(..0, before.local);
         self.remote.splice(..0, before.remote);
+        self.remote_dynamic.splice(..0, before.remote_dynamic);
         self.dynamic.splice(..0, before.dynamic);
         self.exit_on_forward_failure |= before.exit_on_forward_failure;
         self.replace_sockets |= before.replace_sockets;

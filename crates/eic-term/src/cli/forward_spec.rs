@@ -19,6 +19,31 @@ pub(crate) struct RemoteSpec {
     pub(crate) to: Address,
 }
 
+/// `-R` without a destination: an address on the remote host, whose clients say by SOCKS where they want to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RemoteDynamicSpec {
+    pub(crate) on: Address,
+    /// Where they may: `any`, `none`, or `HOST:PORT`s (ssh_config(5), `PermitRemoteOpen`).
+    pub(crate) permitted: Vec<String>,
+}
+
+impl RemoteDynamicSpec {
+    /// Whether its clients may connect there.
+    pub(crate) fn permits(&self, to: &Address) -> bool {
+        let Address::Tcp { host, port } = to else {
+            return false;
+        };
+        self.permitted.iter().any(|one| match one.as_str() {
+            "any" => true,
+            one => one.rsplit_once(':').is_some_and(|(name, number)| {
+                let name = name.trim_start_matches('[').trim_end_matches(']');
+                (name == "*" || name.eq_ignore_ascii_case(host))
+                    && (number == "*" || number.parse() == Ok(*port))
+            }),
+        })
+    }
+}
+
 /// `-D`: a local address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DynamicSpec {
@@ -157,6 +182,28 @@ fn some_port(port: u16) -> Result<u16, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_clients_on_the_host_may_go() {
+        for (permitted, host, port, expected) in [
+            ("any", "web", 80, true),
+            ("none", "web", 80, false),
+            ("web:80", "web", 80, true),
+            ("web:80", "WEB", 80, true),
+            ("web:80", "web", 81, false),
+            ("db:1 web:80", "web", 80, true),
+            ("web:*", "web", 81, true),
+            ("*:80", "db", 80, true),
+            ("[::1]:80", "::1", 80, true),
+        ] {
+            let spec = RemoteDynamicSpec {
+                on: Address::tcp("localhost", 1080),
+                permitted: permitted.split(' ').map(str::to_owned).collect(),
+            };
+            let permits = spec.permits(&Address::tcp(host, port));
+            assert_eq!(permits, expected, "{permitted} {host} {port}");
+        }
+    }
 
     fn said<T: FromStr<Err = String>>(text: &str, show: impl Fn(T) -> String) -> String {
         text.parse::<T>().map_or_else(|error| error, show)

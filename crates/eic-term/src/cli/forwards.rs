@@ -1,13 +1,15 @@
 //! Forwards from the command line and from the prompt of `~C`: opened, listed, cancelled.
 
 use std::fmt;
+use std::sync::Arc;
 
 use eic_term::{
     Address, Bind, DynamicForward, Error, LocalForward, Persistent, RemoteForward, Session,
 };
+use tokio::sync::Mutex;
 
 use super::forward_args::Forwardings;
-use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;
 
@@ -16,6 +18,7 @@ use super::ui::Ui;
 pub(crate) enum Wanted {
     Local(LocalSpec),
     Remote(RemoteSpec),
+    RemoteDynamic(RemoteDynamicSpec),
     Dynamic(DynamicSpec),
 }
 
@@ -34,9 +37,16 @@ pub(crate) enum Forward {
     Dynamic(DynamicForward),
 }
 
-/// The open forwards; they close with it.
-#[derive(Debug, Default)]
-pub(crate) struct Forwards(Vec<Forward>);
+/// The open forwards; they close with the last clone.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Forwards(Arc<Mutex<Vec<Open>>>);
+
+/// A forward, and what was asked for.
+#[derive(Debug)]
+struct Open {
+    wanted: Wanted,
+    forward: Forward,
+}
 
 impl Wanted {
     /// All that are asked for, in the order in which ssh(1) sets them up.
@@ -44,17 +54,33 @@ impl Wanted {
         let dynamic = args.dynamic.iter().cloned().map(Self::Dynamic);
         let local = args.local.iter().cloned().map(Self::Local);
         let remote = args.remote.iter().cloned().map(Self::Remote);
-        dynamic.chain(local).chain(remote).collect()
+        let proxies = args.remote_dynamic.iter().cloned();
+        let proxies = proxies.map(Self::RemoteDynamic);
+        dynamic.chain(local).chain(remote).chain(proxies).collect()
     }
 
     /// Whether the system chooses the port, which must be told then.
     fn leaves_port(&self) -> bool {
-        let on = match self {
+        self.on().port() == Some(0)
+    }
+
+    /// Where it is to listen.
+    pub(crate) fn on(&self) -> &Address {
+        match self {
             Self::Local(spec) => &spec.on,
             Self::Remote(spec) => &spec.on,
+            Self::RemoteDynamic(spec) => &spec.on,
             Self::Dynamic(spec) => &spec.on,
-        };
-        on.port() == Some(0)
+        }
+    }
+
+    /// The option's letter.
+    pub(crate) fn letter(&self) -> char {
+        match self {
+            Self::Local(_) => 'L',
+            Self::Remote(_) | Self::RemoteDynamic(_) => 'R',
+            Self::Dynamic(_) => 'D',
+        }
     }
 }
 
@@ -75,6 +101,14 @@ impl Through<'_> {
             (Wanted::Remote(spec), Self::Persistent(all)) => {
                 Forward::Remote(all.forward_remote(spec.on, spec.to).await?)
             }
+            (Wanted::RemoteDynamic(spec), Self::Session(session)) => {
+                let (on, permits) = (spec.on.clone(), move |to: &Address| spec.permits(to));
+                Forward::Remote(session.forward_remote_dynamic(on, permits).await?)
+            }
+            // Only ssh's command line asks for it, and has sessions alone.
+            (Wanted::RemoteDynamic(spec), Self::Persistent(_)) => {
+                return Err(Error::ListenRemote { address: spec.on });
+            }
             (Wanted::Dynamic(spec), Self::Session(session)) => {
                 Forward::Dynamic(session.forward_dynamic(bind(spec.on)).await?)
             }
@@ -93,6 +127,11 @@ impl Forward {
             Self::Remote(_) => 'R',
             Self::Dynamic(_) => 'D',
         }
+    }
+
+    /// Whether it is of this kind and listens there.
+    fn is(&self, letter: char, on: &Address) -> bool {
+        self.letter() == letter && same(&self.listens_on(), on)
     }
 
     fn connections(&self) -> usize {
@@ -131,6 +170,14 @@ impl fmt::Display for Forward {
     }
 }
 
+impl Open {
+    async fn new(wanted: Wanted, replace: bool, session: &Session) -> Result<Self, Error> {
+        let through = Through::Session(session);
+        let forward = through.open(wanted.clone(), replace).await?;
+        Ok(Self { wanted, forward })
+    }
+}
+
 impl Forwards {
     /// Opens those of the command line before a command starts. As with ssh(1), one that fails is said and left out,
     /// unless it is to be an error.
@@ -139,28 +186,24 @@ impl Forwards {
         session: &Session,
         ui: &Ui,
     ) -> Result<Self, Failure> {
-        let mut forwards = Self::default();
+        let mut forwards = Vec::new();
         for wanted in Wanted::all(args) {
-            let tell = wanted.leaves_port();
-            match Through::Session(session)
-                .open(wanted, args.replace_sockets)
-                .await
-            {
-                Ok(forward) => {
-                    if tell {
-                        ui.notice(&format!("forwarding {forward}"));
+            match Open::new(wanted, args.replace_sockets, session).await {
+                Ok(open) => {
+                    if open.wanted.leaves_port() {
+                        ui.notice(&format!("forwarding {}", open.forward));
                     }
-                    forwards.0.push(forward);
+                    forwards.push(open);
                 }
                 Err(error) if args.exit_on_forward_failure => return Err(error.into()),
                 Err(error) => ui.failure(&error.into()),
             }
         }
-        Ok(forwards)
+        Ok(Self(Arc::new(Mutex::new(forwards))))
     }
 
     /// Does what a line at the prompt says; returns what to tell about it.
-    pub(crate) async fn obey(&mut self, line: &str, session: &Session) -> String {
+    pub(crate) async fn obey(&self, line: &str, session: &Session) -> String {
         let told = match read(line) {
             Ok(None) => Ok(String::new()),
             Ok(Some(Line::Open(wanted))) => self.add(wanted, session).await,
@@ -170,36 +213,60 @@ impl Forwards {
         told.unwrap_or_else(|failure| failure.to_string())
     }
 
-    async fn add(&mut self, wanted: Wanted, session: &Session) -> Result<String, Failure> {
-        let forward = Through::Session(session).open(wanted, false).await?;
-        let text = format!("forwarding {forward}");
-        self.0.push(forward);
+    async fn add(&self, wanted: Wanted, session: &Session) -> Result<String, Failure> {
+        let open = Open::new(wanted, false, session).await?;
+        let text = format!("forwarding {}", open.forward);
+        self.0.lock().await.push(open);
         Ok(text)
     }
 
-    async fn cancel(&mut self, letter: char, on: &Address) -> String {
-        let is = |one: &Forward| one.letter() == letter && same(&one.listens_on(), on);
-        let Some(index) = self.0.iter().position(is) else {
-            return format!("no -{letter} listens on {on}");
-        };
-        let forward = self.0.swap_remove(index);
-        let text = format!("no longer forwarding {forward}");
-        match forward {
-            Forward::Remote(remote) => match remote.cancel().await {
-                Ok(()) => text,
-                Err(error) => Failure::from(error).to_string(),
-            },
-            Forward::Local(_) | Forward::Dynamic(_) => text,
+    /// Opens what another process asks for, unless it is there already; returns the port where the system has chosen it.
+    pub(crate) async fn share(
+        &self,
+        wanted: Wanted,
+        replace: bool,
+        session: &Session,
+    ) -> Result<Option<u16>, Error> {
+        let tell = wanted.leaves_port();
+        let is_there = |one: &Open| !tell && one.wanted == wanted;
+        if self.0.lock().await.iter().any(is_there) {
+            return Ok(None);
+        }
+        let open = Open::new(wanted, replace, session).await?;
+        let port = open.forward.listens_on().port().filter(|_| tell);
+        self.0.lock().await.push(open);
+        Ok(port)
+    }
+
+    async fn cancel(&self, letter: char, on: &Address) -> String {
+        match self.end(letter, on).await {
+            Some(Ok(text)) => text,
+            Some(Err(error)) => Failure::from(error).to_string(),
+            None => format!("no -{letter} listens on {on}"),
         }
     }
 
+    /// Ends a forward; returns what to tell about it, or `None` where there is none.
+    pub(crate) async fn end(&self, letter: char, on: &Address) -> Option<Result<String, Error>> {
+        let mut forwards = self.0.lock().await;
+        let index = forwards.iter().position(|one| one.forward.is(letter, on))?;
+        let forward = forwards.swap_remove(index).forward;
+        drop(forwards);
+        let text = format!("no longer forwarding {forward}");
+        Some(match forward {
+            Forward::Remote(remote) => remote.cancel().await.map(|()| text),
+            Forward::Local(_) | Forward::Dynamic(_) => Ok(text),
+        })
+    }
+
     /// A line each.
-    pub(crate) fn list(&self) -> String {
-        let line = |one: &Forward| match one.connections() {
+    pub(crate) async fn list(&self) -> String {
+        let forwards = self.0.lock().await;
+        let line = |Open { forward: one, .. }: &Open| match one.connections() {
             1 => format!("-{} {one}, 1 connection", one.letter()),
             count => format!("-{} {one}, {count} connections", one.letter()),
         };
-        match self.0.as_slice() {
+        match forwards.as_slice() {
             [] => "no port is forwarded".to_owned(),
             some => some.iter().map(line).collect::<Vec<_>>().join("\n"),
         }

@@ -75,67 +75,6 @@ fn no_agent() -> Failure {
         .advised("SSH_AUTH_SOCK names its socket; `ssh-agent` starts one")
 }
 
-/// What ssh(1) offers: the agent's keys, then those of the files; files that are not there, or cannot be opened without
-/// asking for a passphrase that is not known to be needed, are passed over.
-pub(crate) async fn usual(
-    files: &[String],
-    are_named: bool,
-    only_these: bool,
-    agents: &[Agent],
-    ui: &Ui,
-) -> Vec<Identity> {
-    let mut held = Vec::new();
-    for agent in agents {
-        match agent.identities().await {
-            Ok(identities) => held = identities,
-            Err(error) => tracing::debug!(%error, "no ssh-agent"),
-        }
-        if !held.is_empty() {
-            break;
-        }
-    }
-    let mut named = Vec::new();
-    for file in files {
-        let path = folders::expand_home(PathBuf::from(file));
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue;
-        };
-        let public = Identity::public_half(&text).or_else(|| {
-            let beside = fs::read_to_string(path.with_added_extension("pub"));
-            beside
-                .ok()
-                .or_else(|| text.starts_with("ssh-").then(|| text.clone()))
-        });
-        let in_agent = |one: &&Identity| public.as_deref().is_some_and(|key| one.belongs_to(key));
-        if let Some(identity) = held.iter().find(in_agent) {
-            named.push(identity.clone());
-            continue;
-        }
-        let opened = match Identity::parse(&text, None) {
-            Err(Error::Passphrase { .. }) if are_named || held.is_empty() && ui.can_ask() => {
-                unlock(&path, &text, ui).await
-            }
-            parsed => parsed.map_err(Failure::from),
-        };
-        match opened.and_then(|identity| certified(identity, &path)) {
-            Ok(identity) => named.push(identity),
-            Err(failure) => ui.detail(&failure.to_string()),
-        }
-    }
-    if !only_these {
-        let others = held
-            .iter()
-            .filter(|one| !named.iter().any(|known| known.is_same(one)));
-        let others: Vec<_> = others.cloned().collect();
-        // Named ones come first, as there is only so much that a server wants to see.
-        match are_named {
-            true => named.extend(others),
-            false => named.splice(0..0, others).for_each(drop),
-        }
-    }
-    named
-}
-
 /// Reads a file with a private key, or with the public key of one that the agent holds.
 async fn read(path: &Path, ui: &Ui) -> Result<Identity, Failure> {
     let failed = format!("cannot use the private key {}", path.display());
@@ -166,6 +105,26 @@ async fn unlock(path: &Path, text: &str, ui: &Ui) -> Result<Identity, Failure> {
     {
         return Ok(identity);
     }
+    with_passphrase(path, ui, |passphrase| {
+        opened(Identity::parse(text, Some(passphrase)))
+    })
+    .await
+}
+
+/// Tells a passphrase that is not the key's from what else is wrong with it.
+pub(crate) fn opened<T>(parsed: Result<T, Error>) -> Result<Option<T>, Failure> {
+    match parsed {
+        Err(Error::Passphrase { .. }) => Ok(None),
+        parsed => Ok(Some(parsed?)),
+    }
+}
+
+/// Asks for a key's passphrase, and opens it; `open` returns `None` where it is another.
+pub(crate) async fn with_passphrase<T>(
+    path: &Path,
+    ui: &Ui,
+    open: impl Fn(&str) -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
     let shown = visible(&path.display().to_string());
     let failed = format!("cannot use the private key {shown}");
     let prompt = format!("Enter passphrase for key '{shown}': ");
@@ -177,9 +136,8 @@ async fn unlock(path: &Path, text: &str, ui: &Ui) -> Result<Identity, Failure> {
             )
             .advised("`ssh-add FILE`, once, lets the ssh-agent keep it open"));
         };
-        match Identity::parse(text, Some(&passphrase)) {
-            Err(Error::Passphrase { .. }) => {}
-            parsed => return Ok(parsed?),
+        if let Some(key) = open(&passphrase)? {
+            return Ok(key);
         }
     }
     Err(Failure::caused(failed, "the passphrase is not the key's"))

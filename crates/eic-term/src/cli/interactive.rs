@@ -38,19 +38,24 @@ const QUIET: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What stands before a line typed for us, after `~C`.
 const PROMPT: &str = "\r\neic-term> ";
+/// What is said of the escapes that are for the session.
+const SHARED: &str =
+    "another process holds this connection: `-O forward` and `-O cancel` ask it for forwards";
 /// What to do where the terminal has no raw mode.
 const OTHER_TERMINALS: &str = "Windows Terminal or another console of Windows 10 or later; in mintty, `MSYS=enable_pcon` before it starts";
 
-/// Runs a command or shell in a pseudo-terminal like ours.
+/// Runs a command or shell in a pseudo-terminal like ours. Where the session is another process's there is none.
 pub(crate) async fn interact(
     command: Command,
-    session: &Session,
+    session: Option<&Session>,
     forwards: Forwards,
     args: &Interactive,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let term = args.term.clone().unwrap_or_else(term::local);
-    term::check(session, &term, ui).await;
+    if let Some(session) = session {
+        term::check(session, &term, ui).await;
+    }
     let size = terminal::size();
     let recording = match &args.record {
         Some(path) => Some(
@@ -66,7 +71,9 @@ pub(crate) async fn interact(
         ..Pty::new(term, size)
     };
     let child = term::offer_env(command.pty(pty)).spawn().await?;
-    ui.timeline(session.timeline());
+    if let Some(session) = session {
+        ui.timeline(session.timeline());
+    }
     let escapes = Escapes::new(args.escape_char.unwrap_or_default());
     let end = attach(child, session, forwards, escapes, recording.clone()).await;
     if let (Some(path), Some(error)) = (&args.record, recording.and_then(|one| one.failure())) {
@@ -95,7 +102,7 @@ enum End {
 /// Joins the console to the child until either ends; the terminal is left as it was found.
 async fn attach(
     child: Child,
-    session: &Session,
+    session: Option<&Session>,
     forwards: Forwards,
     escapes: Escapes,
     recording: Option<Recording>,
@@ -191,8 +198,9 @@ impl Joined {
         })
     }
 
-    async fn run(mut self, session: &Session) -> Result<End, Failure> {
-        let announce = expiry::announce(session.expires(), self.notes.clone());
+    async fn run(mut self, session: Option<&Session>) -> Result<End, Failure> {
+        let expires = session.and_then(Session::expires);
+        let announce = expiry::announce(expires, self.notes.clone());
         tokio::pin!(announce);
         let mut showing = true;
         let mut announcing = true;
@@ -219,19 +227,26 @@ impl Joined {
     }
 
     /// Does what was typed for us.
-    async fn hear(&mut self, said: Typed, session: &Session) -> Result<(), Failure> {
+    async fn hear(&mut self, said: Typed, session: Option<&Session>) -> Result<(), Failure> {
         match said {
-            Typed::Escape(Escape::Rekey) => session.rekey().await?,
+            Typed::Escape(Escape::ListForwards) if session.is_none() => self.tell(SHARED),
+            Typed::Escape(Escape::Rekey) => match session {
+                Some(session) => session.rekey().await?,
+                None => self.tell(SHARED),
+            },
             Typed::Escape(Escape::Help) => self.tell(&self.help),
-            Typed::Escape(Escape::ListForwards) => self.tell(&self.forwards.list()),
+            Typed::Escape(Escape::ListForwards) => self.tell(&self.forwards.list().await),
             Typed::Escape(Escape::Prompt) => self.note(PROMPT),
             Typed::Escape(Escape::Suspend) => self.suspend().await,
             Typed::Echo(text) => self.note(&text),
-            Typed::Line(Some(line)) => {
-                let answer = self.forwards.obey(&line, session).await;
-                self.tell(&answer);
-            }
-            Typed::Line(None) => self.tell(""),
+            Typed::Line(line) => match (line, session) {
+                (Some(line), Some(session)) => {
+                    let answer = self.forwards.obey(&line, session).await;
+                    self.tell(&answer);
+                }
+                (Some(_), None) => self.tell(SHARED),
+                (None, _) => self.tell(""),
+            },
             Typed::Escape(Escape::Disconnect) | Typed::Keys(_) => {}
         }
         Ok(())

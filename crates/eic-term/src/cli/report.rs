@@ -24,6 +24,8 @@ pub(crate) struct Failure {
     causes: Vec<String>,
     advice: Option<String>,
     pub(crate) exit_code: u8,
+    /// Whether the connection is one that the host opens no more channels on.
+    pub(crate) is_full: bool,
 }
 
 impl Failure {
@@ -111,6 +113,7 @@ impl Failure {
             causes: kept,
             advice,
             exit_code: FAILED,
+            is_full: false,
         }
     }
 }
@@ -142,6 +145,12 @@ impl From<&Error> for Failure {
         match error {
             Error::Cancelled => Self {
                 exit_code: INTERRUPTED,
+                ..failure
+            },
+            Error::Refused {
+                request: "open a channel",
+            } => Self {
+                is_full: true,
                 ..failure
             },
             _ => failure,

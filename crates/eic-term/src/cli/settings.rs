@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     identity_files: Vec<PathBuf>,
     agent: bool,
     level: TrustLevel,
+    /// Files of host keys that are not to be trusted.
+    pub(crate) revoked: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -64,6 +66,7 @@ impl Settings {
             identity_files,
             agent: common.agent,
             level: common.host_key.unwrap_or_default(),
+            revoked: Vec::new(),
         })
     }
 
@@ -76,12 +79,13 @@ impl Settings {
 
     /// Makes a connector that believes host keys as `--host-key` says.
     pub(crate) async fn connector(self, ui: &Ui) -> Result<Connector, Failure> {
+        let api = self.api().await?;
         let teller = ui.clone();
         let trust = Trust::new(PinFile::new(folders::pins()?))
             .level(self.level)
             .known_hosts(folders::known_hosts())
+            .revoked(self.revoked)
             .on_proof(move |name, key, proof| teller.proof(name, key, proof));
-        let api = self.api().await?;
         let mut options = self.options;
         options.identities = identities::load(&self.identity_files, self.agent, ui).await?;
         let banner = ui.clone();

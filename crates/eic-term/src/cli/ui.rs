@@ -16,6 +16,8 @@ use super::report::Failure;
 pub(crate) struct Ui {
     quiet: bool,
     verbose: bool,
+    /// What stands before each line that only `-v` wants to know.
+    mark: &'static str,
     /// Whether nobody is to be asked for anything.
     batch: bool,
     /// What takes our words in the place of standard error.
@@ -28,10 +30,16 @@ impl Ui {
         Self {
             quiet,
             verbose: verbose > 0,
+            mark: "",
             batch: false,
             log: None,
             line: Line::default(),
         }
+    }
+
+    /// Marks what only `-v` wants to know.
+    pub(crate) fn mark(self, mark: &'static str) -> Self {
+        Self { mark, ..self }
     }
 
     /// Asks nobody for anything.
@@ -49,10 +57,15 @@ impl Ui {
         !self.batch && terminal::can_ask()
     }
 
+    /// Whether more than what matters is said on standard error.
+    pub(crate) fn tells_details(&self) -> bool {
+        self.verbose && self.log.is_none()
+    }
+
     /// Says something that only `-v` wants to know.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbose {
-            self.say(text);
+            self.say(&format!("{}{text}", self.mark));
         }
     }
 
@@ -93,8 +106,7 @@ impl Ui {
         let weak = match proof {
             Proof::Endpoint => "that it came through an AWS endpoint",
             Proof::FirstUse => "nothing but that it was the first",
-            _ if self.verbose => return self.say(&format!("host key of {name}: {key} ({proof})")),
-            _ => return,
+            _ => return self.detail(&format!("host key of {name}: {key} ({proof})")),
         };
         self.notice(&format!(
             "pinned the host key of {name}, {key}: {weak} speaks for it"
@@ -103,9 +115,7 @@ impl Ui {
 
     /// With `-v`, shows what a connection has agreed on; what is outdated in it in any case.
     pub(crate) fn agreed(&self, agreed: &Algorithms) {
-        if self.verbose {
-            self.say(&format!("agreed on {agreed}"));
-        }
+        self.detail(&format!("agreed on {agreed}"));
         let outdated = agreed.outdated();
         if !outdated.is_empty() {
             let names = outdated.join(", ");
@@ -168,7 +178,7 @@ impl Ui {
                 Some(duration) => format!("{:8.1} ms", duration.as_secs_f64() * 1e3),
                 None => "unfinished".to_owned(),
             };
-            self.say(&format!(
+            self.detail(&format!(
                 "{:<18} at {start:8.1} ms  {took}",
                 span.step.to_string()
             ));

@@ -5,12 +5,12 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::{Address, Bind};
-use super::listener::{Accepted, Halves, bind};
+use super::listener::{Accepted, bind};
 use super::relay::relay;
 use super::sessions::Sessions;
 use super::socket::SocketFile;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::session::Session;
 
 /// How long a client may take to say where it wants to go.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A local SOCKS proxy, versions 4, 4a and 5, whose connections come out at the host's side (`ssh -D`). Names are
 /// resolved there.
@@ -90,7 +90,7 @@ impl Session {
 
 async fn forward(accepted: Accepted, sessions: Sessions) -> Result<(), Error> {
     let mut local = accepted.local;
-    let asked = timeout(PATIENCE, ask(&mut local)).await;
+    let asked = timeout(PATIENCE, ask(&mut local.reader, &mut local.writer)).await;
     let (version, to, rest) = match asked {
         Ok(Ok(asked)) => asked,
         Ok(Err(error)) => {
@@ -115,26 +115,29 @@ async fn forward(accepted: Accepted, sessions: Sessions) -> Result<(), Error> {
 }
 
 /// Hears where a client wants to go; what it has said beyond that is for there.
-async fn ask(local: &mut Halves) -> io::Result<(Version, Address, Vec<u8>)> {
+pub(super) async fn ask(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<(Version, Address, Vec<u8>)> {
     let mut said = Vec::new();
     let mut greeted = false;
     loop {
         match socks::read(&said, greeted) {
             Said::Incomplete => {
-                if local.reader.read_buf(&mut said).await? == 0 {
+                if reader.read_buf(&mut said).await? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
             Said::Greeting { used } => {
                 said.drain(..used);
                 greeted = true;
-                local.writer.write_all(NO_AUTHENTICATION).await?;
+                writer.write_all(NO_AUTHENTICATION).await?;
             }
             Said::Connect { version, to, used } => {
                 return Ok((version, to, said.split_off(used)));
             }
             Said::Wrong(answer) => {
-                local.writer.write_all(answer).await?;
+                writer.write_all(answer).await?;
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }

@@ -9,6 +9,7 @@ mod listener;
 mod local;
 mod open;
 mod persistent;
+mod proxy;
 mod registry;
 mod relay;
 mod remote;
@@ -27,4 +28,6 @@ pub use local::LocalForward;
 pub use persistent::{Persistent, PersistentEvent};
 pub(crate) use registry::{Incoming, Registry};
 pub use remote::RemoteForward;
+#[cfg(unix)]
+pub(crate) use socket::{SocketFile, UnixListener};
 pub use stream::RemoteStream;

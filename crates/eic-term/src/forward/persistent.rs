@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Address, Bind};
 use super::dynamic::DynamicForward;
 use super::local::LocalForward;
-use super::remote::{Asked, RemoteForward};
+use super::remote::{Asked, Goal, RemoteForward};
 use super::sessions::Sessions;
 use crate::error::Error;
 use crate::session::Session;
@@ -132,7 +132,7 @@ impl Persistent {
         to: impl Into<Address>,
     ) -> Result<RemoteForward, Error> {
         let session = self.sessions().latest().await?;
-        let forward = RemoteForward::start(&session, on.into(), to.into()).await?;
+        let forward = RemoteForward::start(&session, on.into(), Goal::Address(to.into())).await?;
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
         remotes.push(Arc::downgrade(forward.asked()));
         Ok(forward)

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::Address;
 use super::listener::connect;
 use super::open::Way;
+use super::proxy::RemoteProxy;
 use super::registry::{Incoming, Queue, Registration};
 use super::relay::relay;
 use super::traffic::Traffic;
@@ -33,10 +34,33 @@ pub struct RemoteForward {
 
 /// What the host was asked for, and the session on which it does it.
 pub(crate) struct Asked {
-    to: Address,
+    to: Goal,
     queue: Queue,
     traffic: Arc<Traffic>,
     state: Mutex<State>,
+}
+
+/// Where connections from the host go.
+#[derive(Clone)]
+pub(crate) enum Goal {
+    Address(Address),
+    /// Where each says by SOCKS.
+    Asked(RemoteProxy),
+}
+
+impl From<Address> for Goal {
+    fn from(address: Address) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(to) => write!(f, "to {to}"),
+            Self::Asked(_) => f.write_str("as a SOCKS proxy"),
+        }
+    }
 }
 
 struct State {
@@ -56,7 +80,7 @@ struct Bound {
 }
 
 impl RemoteForward {
-    pub(crate) async fn start(session: &Session, on: Address, to: Address) -> Result<Self, Error> {
+    pub(crate) async fn start(session: &Session, on: Address, to: Goal) -> Result<Self, Error> {
         let (queue, arrivals) = mpsc::channel(MOST_WAITING);
         let traffic = Arc::<Traffic>::default();
         let asked = Arc::new(Asked {
@@ -118,7 +142,7 @@ impl fmt::Display for RemoteForward {
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on the host to {}", self.at(), self.to)
+        write!(f, "{} on the host {}", self.at(), self.to)
     }
 }
 
@@ -139,7 +163,21 @@ impl Session {
         on: impl Into<Address>,
         to: impl Into<Address>,
     ) -> Result<RemoteForward, Error> {
-        RemoteForward::start(self, on.into(), to.into()).await
+        RemoteForward::start(self, on.into(), Goal::Address(to.into())).await
+    }
+
+    /// Asks the host to listen as a SOCKS proxy whose connections come out here (`ssh -R PORT`), where `may_connect`
+    /// allows it.
+    ///
+    /// # Errors
+    /// As [`forward_remote`](Self::forward_remote).
+    pub async fn forward_remote_dynamic(
+        &self,
+        on: impl Into<Address>,
+        may_connect: impl Fn(&Address) -> bool + Send + Sync + 'static,
+    ) -> Result<RemoteForward, Error> {
+        let goal = Goal::Asked(RemoteProxy::new(may_connect));
+        RemoteForward::start(self, on.into(), goal).await
     }
 }
 
@@ -259,7 +297,7 @@ async fn unlisten(session: &Session, at: &Address) -> Result<(), Error> {
 /// Takes connections as they come; each is a task, ended with this one.
 async fn take(
     mut arrivals: mpsc::Receiver<(Incoming, WeakSession)>,
-    to: Address,
+    to: Goal,
     traffic: Arc<Traffic>,
 ) {
     let mut connections = JoinSet::new();
@@ -269,7 +307,13 @@ async fn take(
                 let Some(session) = session.upgrade() else {
                     continue;
                 };
-                let connection = forward(incoming, session, to.clone());
+                let to = to.clone();
+                let connection = async move {
+                    match to {
+                        Goal::Address(to) => forward(incoming, session, to).await,
+                        Goal::Asked(proxy) => proxy.forward(incoming, session).await,
+                    }
+                };
                 connections.spawn(traffic.clone().follow(connection));
             }
             Some(_) = connections.join_next() => {}

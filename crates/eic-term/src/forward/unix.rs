@@ -42,7 +42,11 @@ impl UnixListener {
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Halves> {
-        Ok(halves(self.0.accept().await?.0))
+        Ok(halves(self.accept_stream().await?))
+    }
+
+    pub(crate) async fn accept_stream(&self) -> io::Result<UnixStream> {
+        Ok(self.0.accept().await?.0)
     }
 }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Response};
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
-use russh::{AgentAuthError, MethodKind};
+use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg};
+use russh::{AgentAuthError, MethodKind, Signer};
 
 use super::Answer;
 use super::question::{Asker, Prompt, Question};
-use super::signer::InMemory;
+use super::signer::{InMemory, WithPlainKey};
 use crate::agent::{Agent, Stream};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -32,8 +32,13 @@ impl Connection {
     }
 
     /// Offers a key once.
-    pub(super) async fn offer(&mut self, user: &str, id: &Identity) -> Result<Answer, Error> {
-        let hash = self.rsa_hash(id).await?;
+    pub(super) async fn offer(
+        &mut self,
+        user: &str,
+        id: &Identity,
+        hashes: &[Option<HashAlg>],
+    ) -> Result<Answer, Error> {
+        let hash = self.rsa_hash(id, hashes).await?;
         let certificate = id.certificate.as_deref().cloned();
         let limit = self.peer.limit;
         match (&id.key, certificate) {
@@ -45,14 +50,7 @@ impl Connection {
             }
             (Key::InMemory(key), Some(certificate)) => {
                 let mut signer = InMemory(key.clone());
-                let offer = (self.handle).authenticate_certificate_with(
-                    user,
-                    certificate,
-                    hash,
-                    &mut signer,
-                );
-                let answer = limited(Step::Login, limit, offer).await?;
-                self.signed_answer(answer)
+                self.certified(user, certificate, hash, &mut signer).await
             }
             (Key::InAgent(agent, key), None) => {
                 let (mut agent, key) = (self.agent(agent).await?, key.clone());
@@ -60,18 +58,47 @@ impl Connection {
                 let answer = limited(Step::Login, PERSON, offer).await?;
                 self.signed_answer(answer)
             }
-            (Key::InAgent(agent, _), Some(certificate)) => {
+            (Key::InAgent(agent, _), Some(certificate)) if id.is_certificate_held => {
                 let mut agent = self.agent(agent).await?;
-                let offer = (self.handle).authenticate_certificate_with(
-                    user,
-                    certificate,
-                    hash,
-                    &mut agent,
-                );
+                self.certified(user, certificate, hash, &mut agent).await
+            }
+            (Key::InAgent(agent, key), Some(certificate)) => {
+                let (agent, key) = (self.agent(agent).await?, key.clone());
+                let mut signer = WithPlainKey { agent, key };
+                self.certified(user, certificate, hash, &mut signer).await
+            }
+            (Key::Elsewhere(_, holder), Some(certificate)) => {
+                let mut holder = holder.clone();
+                self.certified(user, certificate, hash, &mut holder).await
+            }
+            (Key::Elsewhere(key, holder), None) => {
+                let (mut holder, key) = (holder.clone(), key.clone());
+                let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut holder);
                 let answer = limited(Step::Login, PERSON, offer).await?;
                 self.signed_answer(answer)
             }
         }
+    }
+
+    async fn certified<S: Signer<Error = AgentAuthError>>(
+        &mut self,
+        user: &str,
+        certificate: Certificate,
+        hash: Option<HashAlg>,
+        signer: &mut S,
+    ) -> Result<Answer, Error> {
+        let handle = &mut self.handle;
+        let offer = handle.authenticate_certificate_with(user, certificate, hash, signer);
+        let answer = limited(Step::Login, PERSON, offer).await?;
+        self.signed_answer(answer)
+    }
+
+    /// Asks an agent for the keys that it holds for this host.
+    ///
+    /// # Errors
+    /// [`Error::Agent`] where there is no agent, or none that answers.
+    pub async fn identities(&self, agent: &Agent) -> Result<Vec<Identity>, Error> {
+        agent.held(self.agent(agent)).await
     }
 
     /// Connects to an agent and tells it which host asks, for keys that are good for some hosts only.
@@ -84,19 +111,19 @@ impl Connection {
         Ok(agent)
     }
 
-    /// The hash for an RSA key's signature: the server's best, else the one that every server since 2016 knows.
-    async fn rsa_hash(&self, id: &Identity) -> Result<Option<HashAlg>, Error> {
-        if !id.is_rsa() {
-            return Ok(None);
+    /// The hash for an RSA key's signature: the server's best of those that may be, else the first of them.
+    async fn rsa_hash(
+        &self,
+        id: &Identity,
+        hashes: &[Option<HashAlg>],
+    ) -> Result<Option<HashAlg>, Error> {
+        let first = hashes.first().copied().flatten();
+        if !id.is_rsa() || hashes.len() < 2 {
+            return Ok(first);
         }
         let best = self.handle.best_supported_rsa_hash().await;
-        let best = best.map_err(|_| self.peer.lost())?.flatten();
-        let old = if self.peer.legacy {
-            None
-        } else {
-            Some(HashAlg::Sha512)
-        };
-        Ok(best.or(old))
+        let best = best.map_err(|_| self.peer.lost())?;
+        Ok(best.filter(|best| hashes.contains(best)).unwrap_or(first))
     }
 
     /// Asks for the password and gives it.
@@ -202,7 +229,7 @@ impl Connection {
             Ok(answer) => self.answer(Ok(answer)),
             Err(AgentAuthError::Send(_)) => Err(self.peer.lost()),
             Err(AgentAuthError::Key(error)) => {
-                tracing::warn!(%error, "the ssh-agent did not sign");
+                tracing::warn!(%error, "the key did not sign");
                 Ok(Answer::Refused(vec![MethodKind::PublicKey]))
             }
         }

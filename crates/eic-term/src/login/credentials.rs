@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use russh::MethodKind;
+use russh::keys::HashAlg;
 
 use super::question::{Answers, Asker, Question};
 use crate::identity::Identity;
@@ -41,6 +42,8 @@ pub struct Credentials {
     pub(crate) identities: Vec<Identity>,
     pub(crate) asker: Option<Asker>,
     pub(crate) methods: Vec<MethodKind>,
+    /// What keys may sign with; `None` for all that is safe.
+    pub(crate) accepted: Option<Vec<String>>,
     /// Whether the keys were pushed by EC2 Instance Connect.
     pub(crate) pushed: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Credentials {
             identities: Vec::new(),
             asker: None,
             methods: methods.map(MethodKind::from).to_vec(),
+            accepted: None,
             pushed: false,
         }
     }
@@ -84,6 +88,27 @@ impl Credentials {
         self
     }
 
+    /// Offers keys for these algorithms only, by the names in the protocol (RFC 4252 §7); one that is broken, `ssh-rsa`,
+    /// is used where it is among them and nothing better is.
+    #[must_use]
+    pub fn accepted(mut self, algorithms: impl IntoIterator<Item = String>) -> Self {
+        self.accepted = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// What a key signs with, best first; nothing where it is not accepted at all.
+    pub(super) fn hashes(&self, identity: &Identity, legacy: bool) -> Vec<Option<HashAlg>> {
+        let safe = |name: &String| legacy || !name.starts_with("ssh-rsa");
+        let accepts = |name: &String| match &self.accepted {
+            Some(accepted) => accepted.contains(name),
+            None => safe(name),
+        };
+        let all = identity.algorithms().into_iter();
+        all.filter(|(name, _)| accepts(name))
+            .map(|(_, hash)| hash)
+            .collect()
+    }
+
     /// Which of the methods that a server offers can be tried, in our order.
     pub(super) fn usable(&self, offered: &[MethodKind]) -> Vec<MethodKind> {
         let possible = |method: &MethodKind| match method {
@@ -111,6 +136,39 @@ impl From<&Identity> for Credentials {
 mod tests {
     use super::*;
     use eic_auth::EphemeralKey;
+
+    #[test]
+    fn keys_sign_with_what_is_accepted() {
+        let rsa =
+            "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAIQDIvaPAZNlAlmbfWkPUBLFX9HU5BAKDDaxkl0oYsrYNZQ==";
+        let rsa = Identity::sealed(rsa, || async { None }).unwrap();
+        let own = Identity::from(&EphemeralKey::generate().unwrap());
+        let (best, second) = (Some(HashAlg::Sha512), Some(HashAlg::Sha256));
+        let default = Credentials::default();
+        let only = |name: &str| Credentials::default().accepted([name.to_owned()]);
+        for (credentials, key, legacy, expected) in [
+            (&default, &rsa, false, vec![best, second]),
+            (&default, &rsa, true, vec![best, second, None]),
+            (&default, &own, false, vec![None]),
+            (&only("rsa-sha2-256"), &rsa, false, vec![second]),
+            (&only("ssh-rsa"), &rsa, false, vec![None]),
+            (&only("ssh-rsa"), &own, false, vec![]),
+            (&only("ssh-ed25519"), &own, false, vec![None]),
+            (
+                &only("ssh-ed25519-cert-v01@openssh.com"),
+                &own,
+                false,
+                vec![],
+            ),
+        ] {
+            assert_eq!(
+                credentials.hashes(key, legacy),
+                expected,
+                "{:?}",
+                credentials.accepted
+            );
+        }
+    }
 
     #[test]
     fn only_what_can_be_tried_is() {

@@ -17,6 +17,7 @@ mod signer;
 pub use credentials::{Credentials, LoginMethod};
 use question::Asker;
 pub use question::{Answers, Prompt, Question};
+pub(crate) use signer::Holder;
 
 /// Waits between offers of a pushed key: AWS takes it before the instance sees it. One more refusal
 /// would use up sshd's MaxAuthTries of 6.
@@ -97,7 +98,9 @@ impl Login<'_> {
 
     async fn offer_keys(&self, connection: &mut Connection) -> Result<Answer, Error> {
         let mut answer = Answer::Refused(self.credentials.methods.clone());
-        for identity in &self.credentials.identities {
+        let legacy = connection.peer.legacy;
+        let accepted = |one: &&Identity| !self.credentials.hashes(one, legacy).is_empty();
+        for identity in self.credentials.identities.iter().filter(accepted) {
             answer = self.offer(connection, identity).await?;
             if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey)) {
                 break;
@@ -108,9 +111,10 @@ impl Login<'_> {
 
     /// Offers a key; a pushed one several times, as the instance may not know it yet.
     async fn offer(&self, connection: &mut Connection, id: &Identity) -> Result<Answer, Error> {
+        let hashes = self.credentials.hashes(id, connection.peer.legacy);
         let mut waits = RETRIES.iter().filter(|_| self.credentials.pushed);
         loop {
-            let answer = connection.offer(self.user, id).await?;
+            let answer = connection.offer(self.user, id, &hashes).await?;
             let again =
                 matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey));
             match waits.next() {

@@ -199,7 +199,7 @@ fn is_extension(name: &str) -> bool {
     name.starts_with("ext-info-") || name.starts_with("kex-strict-")
 }
 
-/// Keys that sign; those on tokens do so in an agent.
+/// Keys that sign, most wanted first.
 fn signatures() -> Vec<String> {
     let sha2 = [HashAlg::Sha256, HashAlg::Sha512];
     let rsa = sha2.map(|hash| Algorithm::Rsa { hash: Some(hash) });
@@ -210,6 +210,10 @@ fn signatures() -> Vec<String> {
             names.push(name);
         }
     }
+    let wanted = algorithms::offered(&Known::default(), false).key;
+    let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+    let place = |name: &String| wanted.iter().position(|one| one == name);
+    names.sort_by_key(|name| place(name).unwrap_or(wanted.len()));
     names
 }
 

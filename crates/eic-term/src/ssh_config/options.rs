@@ -9,7 +9,9 @@ use super::choices::{
 use super::expand::Tokens;
 use super::forward::{Forward, Target};
 use super::jump::Hop;
+use super::lexer;
 use super::log::{Messages, Refused};
+use super::special;
 
 /// Everything that ssh(1) is told of one connection, by its command line, its configuration files and its defaults.
 /// Times are in seconds, sizes in bytes. Paths have their `~`, tokens and variables replaced.
@@ -99,6 +101,8 @@ pub struct ResolvedOptions {
     pub add_keys_to_agent_seconds: u32,
     /// A library of keys on tokens (PKCS#11).
     pub pkcs11_provider: Option<String>,
+    /// What speaks with security tokens: a library's path, `internal`, or `$NAME` for a variable.
+    pub security_key_provider: String,
     /// Ways to log in, most wanted first; empty for the client's own order.
     pub preferred_authentications: Vec<String>,
     /// Whether keys are tried.
@@ -178,6 +182,8 @@ pub struct ResolvedOptions {
     pub stream_local_bind_unlink: bool,
     /// Whether X11 is forwarded.
     pub forward_x11: bool,
+    /// Whether network devices are joined (`-w`).
+    pub tunnel: bool,
 
     /// Patterns of the environment's variables that are sent.
     pub send_env: Vec<String>,
@@ -209,9 +215,33 @@ pub struct ResolvedOptions {
 }
 
 impl ResolvedOptions {
+    /// IP's type of service for the connection, RFC 791's or RFC 2474's eight bits; `None` for the system's own.
+    #[must_use]
+    pub fn type_of_service(&self, interactive: bool) -> Option<u32> {
+        let (shell, bulk) = &self.ip_qos;
+        special::type_of_service(if interactive { shell } else { bulk })
+    }
+
+    /// The words of [`known_hosts_command`](Self::known_hosts_command), with the tokens that are known only when it is
+    /// run: `%f`, `%H`, `%I`, `%K` and `%t`. It is no shell's.
+    ///
+    /// # Errors
+    /// Where a token is unknown or a quote is left open.
+    pub fn known_hosts_words(&self, more: &[(char, &str)]) -> Result<Vec<String>, Refused> {
+        let command = self.known_hosts_command.as_deref().unwrap_or_default();
+        let words = lexer::words(command).ok_or_else(|| {
+            Refused(Messages {
+                shown: vec![format!(
+                    "KnownHostsCommand \"{command}\" contains invalid quotes"
+                )],
+                ..Messages::default()
+            })
+        })?;
+        words.iter().map(|word| self.expand(word, more)).collect()
+    }
+
     /// Replaces the tokens in a command that is run only now, with those that are known only now: `%T` for
-    /// [`local_command`](Self::local_command); `%f`, `%H`, `%I`, `%K` and `%t` for
-    /// [`known_hosts_command`](Self::known_hosts_command).
+    /// [`local_command`](Self::local_command).
     ///
     /// # Errors
     /// Where a token is unknown.

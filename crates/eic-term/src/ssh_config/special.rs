@@ -184,6 +184,13 @@ pub(super) fn ip_qos(arguments: &mut Arguments<'_>) -> Result<Value, Fault> {
     Ok(Value::Text(format!("{interactive} {bulk}")))
 }
 
+/// The eight bits that a value stands for; `None` for `none`.
+pub(super) fn type_of_service(word: &str) -> Option<u32> {
+    let named = IP_QOS.iter().find(|(name, _)| *name == word);
+    let value = named.map(|(_, value)| *value).or_else(|| c_number(word))?;
+    (value <= 255).then_some(value)
+}
+
 /// The name of a value, where it has one.
 fn parse_ip_qos(word: &str) -> Option<String> {
     let named = |(name, _): &&(&str, u32)| name.eq_ignore_ascii_case(word);

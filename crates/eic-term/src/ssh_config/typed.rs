@@ -118,6 +118,8 @@ impl Resolved {
         options.add_keys_to_agent = AddKeysToAgent::parse(how)
             .unwrap_or_else(|| or_time(&options.add_keys_to_agent_seconds));
         options.pkcs11_provider = self.text(Key::Pkcs11Provider);
+        let provider = self.text(Key::SecurityKeyProvider);
+        options.security_key_provider = provider.unwrap_or_else(|| "internal".to_owned());
         options.preferred_authentications = self.names(Key::PreferredAuthentications);
         let pubkey = self.text(Key::PubkeyAuthentication);
         options.pubkey_authentication = pubkey.as_deref() != Some("false");
@@ -171,6 +173,8 @@ impl Resolved {
         options.stream_local_bind_mask = u32::from_str_radix(&mask, 8).unwrap_or(0o177);
         options.stream_local_bind_unlink = self.flag(Key::StreamLocalBindUnlink);
         options.forward_x11 = self.flag(Key::ForwardX11);
+        let tunnel = self.text(Key::Tunnel).unwrap_or_default();
+        options.tunnel = tunnel != "false" && tunnel != "no";
     }
 
     fn sharing(&self, options: &mut ResolvedOptions) {

@@ -54,6 +54,23 @@ impl Console {
     }
 }
 
+/// Leaves the terminal for the background: no key, hang-up or closed window reaches this process any more. Standard
+/// input, and on Unix those of the outputs that are not kept, then lead nowhere.
+///
+/// # Errors
+/// The system's.
+pub fn detach(keep_stdout: bool, keep_stderr: bool) -> io::Result<()> {
+    platform::detach(keep_stdout, keep_stderr)
+}
+
+/// Keeps the standard streams from programs that are started with others: on Windows they would hold them open.
+///
+/// # Errors
+/// The system's.
+pub fn withhold_streams() -> io::Result<()> {
+    platform::withhold_streams()
+}
+
 /// Returns standard input as it comes, for a program's data.
 #[must_use]
 pub fn input() -> Box<dyn AsyncRead + Send + Unpin> {

@@ -8,11 +8,13 @@ use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::null;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{
+    ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0,
+};
 use windows_sys::Win32::System::Console::{
-    CONSOLE_SCREEN_BUFFER_INFO, GetConsoleMode, GetConsoleScreenBufferInfo, INPUT_RECORD,
-    KEY_EVENT, LEFT_CTRL_PRESSED, RIGHT_CTRL_PRESSED, ReadConsoleInputW, SetConsoleMode,
-    WriteConsoleW,
+    CONSOLE_SCREEN_BUFFER_INFO, FreeConsole, GetConsoleMode, GetConsoleScreenBufferInfo,
+    INPUT_RECORD, KEY_EVENT, LEFT_CTRL_PRESSED, RIGHT_CTRL_PRESSED, ReadConsoleInputW,
+    SetConsoleMode, WriteConsoleW,
 };
 use windows_sys::Win32::System::Threading::{
     CreateEventW, INFINITE, SetEvent, WaitForMultipleObjects, WaitForSingleObject,
@@ -51,6 +53,31 @@ pub(super) fn window(of: impl AsHandle) -> Option<(u16, u16)> {
     let length = |from: i16, to: i16| u16::try_from(i32::from(to) - i32::from(from) + 1).ok();
     let columns = length(window.Left, window.Right)?;
     (known != 0).then_some((columns, length(window.Top, window.Bottom)?))
+}
+
+/// Leaves the console, if there is one: closing its window, or an interrupt there, no longer ends this process.
+pub(super) fn leave_console() -> io::Result<()> {
+    // SAFETY: it takes nothing.
+    let left = unsafe { FreeConsole() != 0 };
+    let error = io::Error::last_os_error();
+    // Without a console there is none to leave.
+    let had_none = error.raw_os_error() == Some(ERROR_INVALID_PARAMETER as i32);
+    if left || had_none { Ok(()) } else { Err(error) }
+}
+
+/// Keeps a handle from programs that are started from now on.
+pub(super) fn withhold(of: &impl AsHandle) -> io::Result<()> {
+    let handle = raw(of);
+    // Without a console there may be none.
+    if handle.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the handle is open.
+    let done = unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// An event that stays set.

@@ -60,6 +60,32 @@ pub(super) fn modes() -> Vec<(u8, u32)> {
     super::modes::current()
 }
 
+pub(super) fn detach(keep_stdout: bool, keep_stderr: bool) -> io::Result<()> {
+    match rustix::process::setsid() {
+        // It leads a session of its own already.
+        Ok(_) | Err(rustix::io::Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let nothing = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    if !keep_stdout {
+        rustix::stdio::dup2_stdout(&nothing)?;
+    }
+    if !keep_stderr {
+        rustix::stdio::dup2_stderr(&nothing)?;
+    }
+    Ok(())
+}
+
+/// Other programs get only what they are given.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it has the signature of the other"
+)]
+pub(super) fn withhold_streams() -> io::Result<()> {
+    Ok(())
+}
+
 /// The terminal in raw mode; dropping it restores the mode it had before, a panic's unwinding included.
 #[derive(Debug)]
 pub struct RawTerminal(());

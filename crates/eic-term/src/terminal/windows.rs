@@ -80,6 +80,18 @@ pub(super) fn modes() -> Vec<(u8, u32)> {
     Vec::new()
 }
 
+/// A console's handles are gone with it; pipes and files stay, and whoever started this process has not given it those
+/// that it should not have.
+pub(super) fn detach(_keep_stdout: bool, _keep_stderr: bool) -> io::Result<()> {
+    system::leave_console()
+}
+
+pub(super) fn withhold_streams() -> io::Result<()> {
+    system::withhold(&io::stdin())?;
+    system::withhold(&io::stdout())?;
+    system::withhold(&io::stderr())
+}
+
 /// The console in raw mode; dropping it restores the modes it had before, a panic's unwinding included.
 #[derive(Debug)]
 pub struct RawTerminal {

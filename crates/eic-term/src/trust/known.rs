@@ -8,6 +8,7 @@ use super::certificate;
 use super::known_hosts::{Says, about};
 use super::pins::PinFile;
 use super::policy::{HostKey, HostKeyError};
+use super::revoked::RevokedKeys;
 
 /// What files say of a host.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Known {
     /// Those who may certify its keys.
     pub(crate) authorities: Vec<HostKey>,
     revoked: Vec<(HostKey, PathBuf)>,
+    revoked_files: Vec<(RevokedKeys, PathBuf)>,
 }
 
 impl Known {
@@ -32,15 +34,32 @@ impl Known {
     pub(crate) fn read(files: &[PathBuf], names: &[String]) -> Result<Self, HostKeyError> {
         let mut known = Self::default();
         for path in files {
-            for (_, says, key) in about(&PinFile::new(path).content()?, names) {
-                match says {
-                    Says::Known => known.keys.push(key),
-                    Says::Authority => known.authorities.push(key),
-                    Says::Revoked => known.revoked.push((key, path.clone())),
-                }
-            }
+            known.add(&PinFile::new(path).content()?, names, path);
         }
         Ok(known)
+    }
+
+    /// Adds what a text in known_hosts format says.
+    pub(crate) fn add(&mut self, text: &[u8], names: &[String], path: &Path) {
+        for (_, says, key) in about(text, names) {
+            match says {
+                Says::Known => self.keys.push(key),
+                Says::Authority => self.authorities.push(key),
+                Says::Revoked => self.revoked.push((key, path.to_owned())),
+            }
+        }
+    }
+
+    /// Adds files of keys that are not to be trusted; one that is missing is an error.
+    pub(crate) fn revoked_by(mut self, files: &[PathBuf]) -> Result<Self, HostKeyError> {
+        for path in files {
+            let revoked = RevokedKeys::read(path).map_err(|source| HostKeyError::File {
+                path: path.clone(),
+                source,
+            })?;
+            self.revoked_files.push((revoked, path.clone()));
+        }
+        Ok(self)
     }
 
     /// Returns the file that revokes the key shown, or who certified it.
@@ -49,9 +68,15 @@ impl Known {
             let authority = shown.certificate.as_ref().map(certificate::authority);
             *key == shown.key || authority.as_ref() == Some(key)
         };
-        let mut revoked = self.revoked.iter();
-        let (_, path) = revoked.find(|(key, _)| is_shown(key))?;
-        Some(path)
+        let by_line = self.revoked.iter().find(|(key, _)| is_shown(key));
+        let by_file = || {
+            self.revoked_files
+                .iter()
+                .find(|(all, _)| all.revokes(shown))
+        };
+        by_line
+            .map(|(_, path)| path.as_path())
+            .or_else(|| by_file().map(|(_, path)| path.as_path()))
     }
 }
 

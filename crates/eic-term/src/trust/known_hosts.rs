@@ -30,6 +30,19 @@ pub(crate) fn about<'a>(
     })
 }
 
+/// All lines that say something, each with whether it is about a host.
+pub(super) fn lines<'a>(
+    text: &'a [u8],
+    names: &'a [String],
+) -> impl Iterator<Item = (Line<'a>, bool)> + 'a {
+    let lines = text.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| {
+        let line = Line::parse(std::str::from_utf8(line).ok()?)?;
+        let is_ours = line.is_for(names);
+        Some((line, is_ours))
+    })
+}
+
 /// Hides a name: `|1|SALT|HASH`.
 pub(super) fn hashed(name: &str) -> String {
     let mut salt = [0; 20];
@@ -41,10 +54,11 @@ pub(super) fn hashed(name: &str) -> String {
     format!("|1|{salt}|{hash}")
 }
 
-struct Line<'a> {
-    says: Says,
+/// A line that says something.
+pub(super) struct Line<'a> {
+    pub(super) says: Says,
     hosts: &'a str,
-    key: HostKey,
+    pub(super) key: HostKey,
 }
 
 impl<'a> Line<'a> {
@@ -69,6 +83,11 @@ impl<'a> Line<'a> {
             hosts,
             key: HostKey::parse(key)?,
         })
+    }
+
+    /// Whether it is about hosts that it does not name one by one.
+    pub(super) fn is_pattern(&self) -> bool {
+        self.hosts.contains(['*', '?', '!'])
     }
 
     /// Whether a name matches; one that is excluded by `!` ends the matter.

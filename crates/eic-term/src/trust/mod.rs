@@ -8,11 +8,14 @@ mod known_hosts;
 mod ordinary;
 mod pins;
 mod policy;
+mod revoked;
+mod rotation;
 mod verified;
 
 pub(crate) use known::{Known, Shown};
 pub use ordinary::KnownHosts;
 pub use pins::{Pin, PinFile};
 pub use policy::{HostKey, HostKeyError, HostKeyPolicy};
+pub use rotation::KeyChange;
 pub(crate) use verified::{ConsoleLookUp, Witnesses};
 pub use verified::{Proof, Trust, TrustLevel};

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
+use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,6 +18,14 @@ use super::verified::{Proof, TrustLevel};
 
 /// Told what spoke for a key; with the error where a new one could not be added.
 type OnProof = Arc<dyn Fn(&str, &HostKey, Proof, Option<&io::Error>) + Send + Sync>;
+
+/// Says lines of known_hosts, of a host whose key is shown or not yet.
+type Source = Arc<
+    dyn Fn(Option<HostKey>) -> pin::Pin<Box<dyn Future<Output = Vec<u8>> + Send>> + Send + Sync,
+>;
+
+/// What a source is called where a file would be.
+const SOURCE: &str = "KnownHostsCommand";
 
 /// Believes the keys in known_hosts files (sshd(8)), and the authorities in them; a new key as the level says.
 ///
@@ -31,8 +41,10 @@ type OnProof = Arc<dyn Fn(&str, &HostKey, Proof, Option<&io::Error>) + Send + Sy
 pub struct KnownHosts {
     names: Vec<String>,
     files: Vec<PathBuf>,
-    /// Where new keys are added.
-    own: Option<PathBuf>,
+    /// The user's own; new keys are added to the first.
+    own: Vec<PathBuf>,
+    revoked: Vec<PathBuf>,
+    source: Option<Source>,
     level: TrustLevel,
     hash: bool,
     on_proof: Option<OnProof>,
@@ -45,7 +57,9 @@ impl KnownHosts {
         Self {
             names: vec![name(host, port)],
             files: Vec::new(),
-            own: None,
+            own: Vec::new(),
+            revoked: Vec::new(),
+            source: None,
             level: TrustLevel::default(),
             hash: false,
             on_proof: None,
@@ -56,7 +70,7 @@ impl KnownHosts {
     #[must_use]
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        self.own.get_or_insert_with(|| path.clone());
+        self.own.push(path.clone());
         self.files.push(path);
         self
     }
@@ -65,6 +79,24 @@ impl KnownHosts {
     #[must_use]
     pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.push(path.into());
+        self
+    }
+
+    /// Believes none of the keys that this file revokes: a list of public keys, or a key revocation list of
+    /// ssh-keygen(1). One that is missing is an error.
+    #[must_use]
+    pub fn revoked(mut self, path: impl Into<PathBuf>) -> Self {
+        self.revoked.push(path.into());
+        self
+    }
+
+    /// Asks this too for lines of known_hosts, with the key that the host has shown; before it has, without one.
+    #[must_use]
+    pub fn source<F>(mut self, ask: impl Fn(Option<HostKey>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Vec<u8>> + Send + 'static,
+    {
+        self.source = Some(Arc::new(move |key| Box::pin(ask(key))));
         self
     }
 
@@ -96,8 +128,12 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`HostKeyError::File`].
-    pub fn is_known(&self) -> Result<bool, HostKeyError> {
-        Ok(!self.known()?.keys.is_empty())
+    pub async fn is_known(&self) -> Result<bool, HostKeyError> {
+        let mut known = self.known()?;
+        if known.keys.is_empty() {
+            self.ask(None, &mut known).await;
+        }
+        Ok(!known.keys.is_empty())
     }
 
     /// Adds a key, as the answer yes to a question does.
@@ -105,7 +141,7 @@ impl KnownHosts {
     /// # Errors
     /// [`HostKeyError::File`].
     pub fn add(&self, key: &HostKey) -> Result<(), HostKeyError> {
-        let (Some(path), Some(name)) = (&self.own, self.names.first()) else {
+        let (Some(path), Some(name)) = (self.own.first(), self.names.first()) else {
             return Ok(());
         };
         let name = if self.hash {
@@ -121,12 +157,34 @@ impl KnownHosts {
     }
 
     pub(crate) fn known(&self) -> Result<Known, HostKeyError> {
-        Known::read(&self.files, &self.names)
+        Known::read(&self.files, &self.names)?.revoked_by(&self.revoked)
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn own_files(&self) -> &[PathBuf] {
+        &self.own
+    }
+
+    pub(super) fn hashes(&self) -> bool {
+        self.hash
+    }
+
+    /// Adds what the source says.
+    pub(crate) async fn ask(&self, key: Option<&HostKey>, known: &mut Known) {
+        if let Some(source) = &self.source {
+            let text = source(key.cloned()).await;
+            known.add(&text, &self.names, Path::new(SOURCE));
+        }
     }
 
     /// Believes what the host shows, or says why not.
-    pub(crate) fn verify(&self, known: &Known, shown: &Shown) -> Result<(), HostKeyError> {
+    pub(crate) async fn verify(&self, known: &Known, shown: &Shown) -> Result<(), HostKeyError> {
         let (key, name) = (&shown.key, self.names.join(","));
+        let mut known = known.clone();
+        self.ask(Some(key), &mut known).await;
         if let Some(path) = known.revocation(shown) {
             return Err(HostKeyError::Revoked {
                 name,
@@ -140,7 +198,7 @@ impl KnownHosts {
         let proof = match certified {
             Some(Ok(())) => Proof::Authority,
             _ if known.keys.contains(key) => Proof::KnownHosts,
-            _ => return self.judge_new(key, certified.and_then(Result::err)),
+            _ => return self.judge_new(key, &known, certified.and_then(Result::err)),
         };
         self.tell(key, proof, None);
         Ok(())
@@ -149,9 +207,12 @@ impl KnownHosts {
     fn judge_new(
         &self,
         key: &HostKey,
+        known: &Known,
         certificate: Option<certificate::CertificateError>,
     ) -> Result<(), HostKeyError> {
         let name = self.names.join(",");
+        let same = |other: &&HostKey| other.algorithm() == key.algorithm();
+        let others: Vec<_> = known.keys.iter().filter(same).collect();
         if let Some((path, other)) = self.another(key)?
             && self.level != TrustLevel::Off
         {
@@ -160,6 +221,13 @@ impl KnownHosts {
                 pinned: Box::new(other),
                 presented: key.to_string(),
                 path,
+            });
+        }
+        // A source has no line to point at.
+        if self.source.is_some() && !others.is_empty() && self.level != TrustLevel::Off {
+            return Err(HostKeyError::Unknown {
+                presented: Box::new(key.clone()),
+                expected: others.iter().map(ToString::to_string).collect(),
             });
         }
         if matches!(self.level, TrustLevel::Strict | TrustLevel::Aws) {
@@ -270,8 +338,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn levels_mean_what_openssh_means() {
+    #[tokio::test]
+    async fn levels_mean_what_openssh_means() {
         use TrustLevel::{AcceptNew, Aws, Off, Strict};
         for (line, level, expected) in [
             (format!("web {KEY}"), Strict, Ok(())),
@@ -286,7 +354,7 @@ mod tests {
             let path = folder.path().join("known_hosts");
             std::fs::write(&path, format!("{line}\n")).unwrap();
             let policy = KnownHosts::new("web", 22).file(&path).level(level);
-            let verdict = policy.verify(&policy.known().unwrap(), &shown());
+            let verdict = policy.verify(&policy.known().unwrap(), &shown()).await;
             match (verdict, expected) {
                 (Ok(()), Ok(())) => {}
                 (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
@@ -295,31 +363,53 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_host_is_known_by_its_name() {
+    #[tokio::test]
+    async fn a_host_is_known_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known_hosts");
         std::fs::write(&path, format!("nas {KEY}\n")).unwrap();
         for (name, known) in [("nas", true), ("web", false)] {
             let hosts = KnownHosts::new(name, 22).file(&path);
-            assert_eq!(hosts.is_known().unwrap(), known, "{name}");
+            assert_eq!(hosts.is_known().await.unwrap(), known, "{name}");
         }
     }
 
-    #[test]
-    fn new_keys_are_added_hashed_or_not() {
+    #[tokio::test]
+    async fn new_keys_are_added_hashed_or_not() {
         for hash in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(".ssh/known_hosts");
             let policy = KnownHosts::new("web", 2222).file(&path).hash(hash);
             let policy = policy.level(TrustLevel::AcceptNew);
             for _ in 0..2 {
-                policy.verify(&policy.known().unwrap(), &shown()).unwrap();
+                let known = policy.known().unwrap();
+                policy.verify(&known, &shown()).await.unwrap();
             }
             let text = std::fs::read_to_string(&path).unwrap();
             assert_eq!(text.lines().count(), 1, "{text}");
             assert_eq!(text.starts_with("|1|"), hash, "{text}");
             assert_eq!(text.starts_with("[web]:2222 "), !hash, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_is_asked_too() {
+        for (says, expected) in [
+            (format!("web {KEY}"), "Ok"),
+            (format!("db {KEY}"), "Unverified"),
+            (format!("web {OTHER}"), "Unknown"),
+            (format!("@revoked * {KEY}"), "Revoked"),
+        ] {
+            let hosts = KnownHosts::new("web", 22)
+                .level(TrustLevel::Strict)
+                .source(move |key| {
+                    assert_eq!(key, HostKey::parse(KEY));
+                    let says = says.clone().into_bytes();
+                    async move { says }
+                });
+            let verdict = hosts.verify(&Known::default(), &shown()).await;
+            let verdict = format!("{verdict:?}");
+            assert!(verdict.contains(expected), "{verdict}");
         }
     }
 }

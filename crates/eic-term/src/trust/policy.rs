@@ -43,6 +43,15 @@ impl HostKey {
         self.0.algorithm()
     }
 
+    /// Returns the key as it is sent (RFC 4253 §6.6).
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_bytes().unwrap_or_default()
+    }
+
+    pub(crate) fn raw(&self) -> &PublicKey {
+        &self.0
+    }
+
     /// Returns the key in OpenSSH's form, without a comment.
     #[must_use]
     pub fn to_line(&self) -> String {
@@ -120,7 +129,7 @@ impl HostKeyPolicy {
                 expected: keys.iter().map(ToString::to_string).collect(),
             }),
             Self::Pinned(file) => file.check_or_pin(peer, key),
-            Self::KnownHosts(hosts) => hosts.verify(&witnesses.known, shown),
+            Self::KnownHosts(hosts) => hosts.verify(&witnesses.known, shown).await,
             Self::Verified(trust) => trust.verify(peer, witnesses, shown).await,
         }
     }
@@ -135,6 +144,13 @@ impl HostKeyPolicy {
             Self::KnownHosts(hosts) => return hosts.known(),
         };
         Ok(Known::keys(keys))
+    }
+
+    /// Adds what a command says of a host whose key is not shown yet.
+    pub(crate) async fn ask(&self, known: &mut Known) {
+        if let Self::KnownHosts(hosts) = self {
+            hosts.ask(None, known).await;
+        }
     }
 }
 
@@ -155,7 +171,7 @@ pub enum HostKeyError {
         path: PathBuf,
     },
     /// A known_hosts file revokes the key.
-    #[error("the host key {presented} of {name} is revoked in {}", path.display())]
+    #[error("the host key {presented} of {name} is revoked by {}", path.display())]
     Revoked {
         /// Whose key.
         name: String,

@@ -93,6 +93,7 @@ pub struct Trust {
     pins: PinFile,
     level: TrustLevel,
     known_hosts: Vec<PathBuf>,
+    revoked: Vec<PathBuf>,
     on_proof: Option<OnProof>,
 }
 
@@ -104,6 +105,7 @@ impl Trust {
             pins,
             level: TrustLevel::default(),
             known_hosts: Vec::new(),
+            revoked: Vec::new(),
             on_proof: None,
         }
     }
@@ -122,6 +124,13 @@ impl Trust {
         self
     }
 
+    /// Believes none of the keys that these files revoke: lists of public keys, or key revocation lists of ssh-keygen(1).
+    #[must_use]
+    pub fn revoked(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.revoked = files.into_iter().collect();
+        self
+    }
+
     /// Is told of every key that is believed, whose it is and what spoke for it.
     #[must_use]
     pub fn on_proof(
@@ -137,7 +146,7 @@ impl Trust {
         if self.level == TrustLevel::Off {
             return Ok(Known::default());
         }
-        let mut known = Known::read(&self.known_hosts, names)?;
+        let mut known = Known::read(&self.known_hosts, names)?.revoked_by(&self.revoked)?;
         known.keys.extend(self.pins.keys(peer)?);
         Ok(known)
     }

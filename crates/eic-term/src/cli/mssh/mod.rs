@@ -56,7 +56,7 @@ impl Called {
 fn start(program: Program, line: CommandLine, ui: &Ui) -> Result<ExitCode, Failure> {
     let account = account(&line)?;
     match program {
-        Program::Mssh => ssh::run_for(&ssh_arguments(line), &account, ui),
+        Program::Mssh => ssh::run_for(&ssh_arguments(line), account, ui),
         Program::Msftp => sftp(&sftp_arguments(line), &account),
     }
 }

@@ -137,9 +137,9 @@ impl Configured {
     }
 
     /// The forwards of the command line and those of the configuration.
-    pub(crate) fn forwardings(&self, typed: &Forwardings, ui: &Ui) -> Forwardings {
+    pub(crate) fn forwardings(&self, typed: &Forwardings) -> Forwardings {
         match &self.0 {
-            Some(options) => typed.clone().or(session::forwardings(options, ui)),
+            Some(options) => typed.clone().or(session::forwardings(options)),
             None => typed.clone(),
         }
     }
@@ -159,7 +159,7 @@ impl Configured {
     /// Gives a command what the configuration says of its variables and of the ssh-agent.
     pub(crate) fn equip(&self, command: Command) -> Command {
         match &self.0 {
-            Some(options) => session::environment(options, session::lend_agent(options, command)),
+            Some(options) => session::dressed(options, command),
             None => command,
         }
     }

@@ -1,18 +1,16 @@
 //! The login to a host that is no instance.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eic_term::ssh_config::{AddressFamily, IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
+use eic_term::ssh_config::{IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
 use eic_term::{
-    Agent, Credentials, Error, HostKeyError, KnownHosts, LoginMethod, Proof, Session,
-    SessionBuilder, TrustLevel,
+    Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod,
+    Session, SessionBuilder,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::platform;
+use super::{keys, platform};
 use crate::cli::identities;
 use crate::cli::interactive;
 use crate::cli::report::Failure;
@@ -50,54 +48,18 @@ pub(super) async fn log_in(
             .keepalive(Some(interval))
             .keepalive_misses(options.server_alive_count_max);
     }
+    let (bytes, time) = super::rekey_after(options);
+    builder = builder.rekey_after(bytes, time);
     if with_pty {
         builder = builder.window(interactive::WINDOW);
     }
     let connection = builder.handshake(stream).await?;
-    connection
-        .login(&options.user, credentials(options, ui).await)
-        .await
+    let credentials = credentials(options, &connection, ui).await;
+    connection.login(&options.user, credentials).await
 }
 
 fn name(options: &ResolvedOptions) -> String {
     options.host_name.clone()
-}
-
-/// What is known of the host, and what happens to a key that is not.
-pub(super) fn known_hosts(options: &ResolvedOptions, ui: &Ui) -> KnownHosts {
-    let (name, port) = match &options.host_key_alias {
-        Some(alias) => (alias.as_str(), 22),
-        None => (options.host_name.as_str(), options.port),
-    };
-    let mut known = KnownHosts::new(&name.to_lowercase(), port)
-        .level(level(options))
-        .hash(options.hash_known_hosts);
-    let none = |path: &&String| *path != "none";
-    for path in options.user_known_hosts_files.iter().filter(none) {
-        known = known.file(path);
-    }
-    for path in options.global_known_hosts_files.iter().filter(none) {
-        known = known.read_only(path);
-    }
-    let ui = ui.clone();
-    known.on_proof(move |name, key, proof, error| match (proof, error) {
-        (Proof::FirstUse, None) => ui.notice(&format!(
-            "Warning: Permanently added '{name}' ({key}) to the list of known hosts."
-        )),
-        (Proof::FirstUse, Some(error)) => ui.notice(&format!(
-            "Failed to add the host to the list of known hosts: {error}"
-        )),
-        _ => ui.detail(&format!("host key of {name}: {key} ({proof})")),
-    })
-}
-
-pub(super) fn level(options: &ResolvedOptions) -> TrustLevel {
-    match options.strict_host_key_checking {
-        StrictHostKeyChecking::Yes => TrustLevel::Strict,
-        StrictHostKeyChecking::Ask => TrustLevel::Aws,
-        StrictHostKeyChecking::AcceptNew => TrustLevel::AcceptNew,
-        StrictHostKeyChecking::Off => TrustLevel::Off,
-    }
 }
 
 /// Where nothing speaks for a host's key a person may; the key is added then.
@@ -124,17 +86,14 @@ pub(super) async fn is_confirmed(
     Ok(confirmed)
 }
 
-async fn credentials(options: &ResolvedOptions, ui: &Ui) -> Credentials {
-    let mut credentials = Credentials::default().methods(methods(options));
+async fn credentials(options: &ResolvedOptions, connection: &Connection, ui: &Ui) -> Credentials {
+    let mut credentials = Credentials::default()
+        .methods(methods(options))
+        .accepted(options.pubkey_accepted_algorithms.iter().cloned());
     let agents = agents(options);
-    let keys = identities::usual(
-        &options.identity_files,
-        options.identity_files_are_named,
-        options.identities_only,
-        &agents,
-        ui,
-    );
-    for identity in keys.await {
+    // An agent shows keys that are for some hosts only where it knows which one asks.
+    let held = held(connection, &agents).await;
+    for identity in keys::offered(options, held, &agents, ui).await {
         credentials = credentials.identity(identity);
     }
     if !ui.can_ask() {
@@ -142,6 +101,18 @@ async fn credentials(options: &ResolvedOptions, ui: &Ui) -> Credentials {
     }
     let ui = ui.clone();
     credentials.on_question(move |question| ui.clone().question(question))
+}
+
+/// The keys of the first agent that has some.
+async fn held(connection: &Connection, agents: &[Agent]) -> Vec<Identity> {
+    for agent in agents {
+        match connection.identities(agent).await {
+            Ok(held) if !held.is_empty() => return held,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "no ssh-agent"),
+        }
+    }
+    Vec::new()
 }
 
 /// The agents to ask, the first that answers.
@@ -192,66 +163,6 @@ fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
         .filter_map(named)
         .map(|(_, method, _)| *method)
         .collect()
-}
-
-/// Connects by TCP, to the first address that answers.
-pub(super) async fn connect(options: &ResolvedOptions) -> Result<TcpStream, Failure> {
-    let (host, port) = (options.host_name.as_str(), options.port);
-    let what = format!("cannot connect to {host} port {port}");
-    let addresses = addresses(options).await?;
-    let mut failure = Failure::caused(&what, "it has no address of the wanted kind");
-    for attempt in 0..options.connection_attempts.max(1) {
-        if attempt > 0 {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        for address in &addresses {
-            let connect = connect_to(*address, options.bind_address.as_deref());
-            match tokio::time::timeout(limit(options), connect).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(source)) => failure = Failure::new(&what, source),
-                Err(_) => failure = Failure::caused(&what, "it did not answer in time"),
-            }
-        }
-    }
-    Err(failure)
-}
-
-/// The addresses of the wanted kind.
-async fn addresses(options: &ResolvedOptions) -> Result<Vec<SocketAddr>, Failure> {
-    let host = options.host_name.as_str();
-    let found = lookup_host((host, options.port)).await;
-    let found = found.map_err(|source| Failure::new(format!("cannot resolve `{host}`"), source))?;
-    let wanted = |address: &SocketAddr| match options.address_family {
-        AddressFamily::Any => true,
-        AddressFamily::Inet => address.is_ipv4(),
-        AddressFamily::Inet6 => address.is_ipv6(),
-    };
-    Ok(found.filter(wanted).collect())
-}
-
-/// One address: of the older kind, where it has both.
-pub(super) async fn address(options: &ResolvedOptions) -> Result<IpAddr, Failure> {
-    let mut all = addresses(options).await?;
-    all.sort_by_key(SocketAddr::is_ipv6);
-    let first = all.first().map(SocketAddr::ip);
-    let what = format!("cannot connect to {}", options.host_name);
-    first.ok_or_else(|| Failure::caused(what, "it has no address of the wanted kind"))
-}
-
-async fn connect_to(address: SocketAddr, from: Option<&str>) -> std::io::Result<TcpStream> {
-    let stream = match from.map(str::parse) {
-        Some(Ok(ip)) => {
-            let socket = match address {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            socket.bind(SocketAddr::new(ip, 0))?;
-            socket.connect(address).await?
-        }
-        _ => TcpStream::connect(address).await?,
-    };
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Starts a `ProxyCommand`, which ends with the stream.

@@ -9,7 +9,9 @@ use eic_term::{
     ConnectionType, Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via,
 };
 
-use super::host::{self, Stream};
+use super::host::Stream;
+use super::update::Believed;
+use super::{known, tcp};
 use crate::cli::args::Common;
 use crate::cli::connect;
 use crate::cli::interactive;
@@ -80,7 +82,7 @@ pub(super) async fn find(
         _ if is_elsewhere(options) => return Ok(None),
         Meaning::Instance(selector) => (selector, true),
         // Whoever may tag instances must not take the place of a host that is known by this name.
-        Meaning::Perhaps(_) if is_known(options, ui) => return Ok(None),
+        Meaning::Perhaps(_) if is_known(options, ui).await => return Ok(None),
         Meaning::Perhaps(selector) => (selector, false),
     };
     let found = look_up(options, &selector, hop, with_pty, account, ui).await;
@@ -110,8 +112,10 @@ fn is_our_tunnel(command: &str) -> bool {
     stem.is_some_and(|stem| stem == "eic-term")
 }
 
-fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
-    let known = host::known_hosts(options, ui).is_known();
+async fn is_known(options: &ResolvedOptions, ui: &Ui) -> bool {
+    let known = known::known_hosts(options, &Believed::default(), ui)
+        .is_known()
+        .await;
     // A file that cannot be read is an error at the login.
     known.unwrap_or(true)
 }
@@ -155,7 +159,7 @@ async fn look_up(
 ) -> Result<Instance, NotFound> {
     let mut common = common(options, hop, account)?;
     if account.instance.is_some() {
-        common.instance_ip = Some(host::address(options).await?);
+        common.instance_ip = Some(tcp::address(options).await?);
         common.connection_type = Some(ConnectionType::Direct);
     }
     let target = eic_auth::Target {
@@ -164,6 +168,10 @@ async fn look_up(
     };
     let mut settings = Settings::load(&common, Some(&target))?;
     settings.options.algorithms = super::algorithms(options);
+    let revoked = options.revoked_host_keys.iter();
+    settings.revoked = revoked.map(std::path::PathBuf::from).collect();
+    let (bytes, time) = super::rekey_after(options);
+    (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
     settings.options.keepalive_misses = options.server_alive_count_max;
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let connector = settings.connector(ui).await?;
@@ -175,7 +183,7 @@ async fn look_up(
         connector,
         destination,
         user: common.login_name,
-        level: host::level(options),
+        level: known::level(options),
     })
 }
 
@@ -191,7 +199,7 @@ fn common(options: &ResolvedOptions, hop: bool, account: &Common) -> Result<Comm
         login_name: user.map_err(|source| Failure::new("cannot log in", source))?,
         ssh_port: Some(options.port).filter(|port| *port != 22),
         identity: own_files(options),
-        host_key: Some(host::level(options)),
+        host_key: Some(known::level(options)),
         connect_timeout: options.connect_timeout.filter(|one| *one > 0).map(seconds),
         keepalive: Some(options.server_alive_interval)
             .filter(|interval| *interval > 0)

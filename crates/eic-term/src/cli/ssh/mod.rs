@@ -4,6 +4,8 @@ mod configured;
 mod glob;
 mod host;
 mod instance;
+mod keys;
+mod known;
 mod machine;
 mod open;
 #[cfg(unix)]
@@ -13,12 +15,17 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod session;
+mod share;
+mod tcp;
+mod token;
+mod update;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
@@ -28,33 +35,47 @@ use eic_term::{AlgorithmLists, visible};
 pub(crate) use self::configured::Configured;
 pub(crate) use self::host::Stream;
 use self::machine::Machine;
+use self::share::Process;
 use super::args::Common;
 use super::log;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
 
+/// The word before OpenSSH's command line, and the program's name in the place of it.
+const NAME: &str = "ssh";
+
 /// The arguments where they are ssh(1)'s: after the word `ssh`, or all of them under the name `ssh`.
 pub(crate) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
     let program = all.next()?;
-    if Path::new(&program).file_stem()? == "ssh" {
+    if Path::new(&program).file_stem()? == NAME {
         return Some(all.collect());
     }
-    (all.next()? == "ssh").then(|| all.collect())
+    (all.next()? == NAME).then(|| all.collect())
+}
+
+/// One run of the program.
+struct Run<'a> {
+    options: &'a ResolvedOptions,
+    /// Whose instances there are.
+    account: &'a Common,
+    /// The command line that said so.
+    arguments: &'a [OsString],
 }
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
     let account = Common::untyped();
     let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
-    run_for(arguments, &account, ui)
+    run_for(arguments, account, ui)
 }
 
 /// The same with an account's instances.
 pub(crate) fn run_for(
     arguments: &[OsString],
-    account: &Common,
+    account: Common,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
+    let (process, arguments) = Process::of(arguments);
     let resolution = match resolve(arguments)? {
         Ok(resolution) => resolution,
         Err(Refused(messages)) => {
@@ -62,11 +83,21 @@ pub(crate) fn run_for(
             return Ok(ExitCode::from(FAILED));
         }
     };
-    say(&resolution.warnings, ui)?;
+    // What there is to say, the process in the foreground has said.
+    if process == Process::Foreground {
+        say(&resolution.warnings, ui)?;
+    }
     match resolution.request {
         Request::Version => ui.notice(&version()),
         Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => return connect(&options, account),
+        Request::Connect(options) => {
+            let run = Run {
+                options: &options,
+                account: &process.account(account),
+                arguments,
+            };
+            return connect(&run, &process);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +109,8 @@ fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failur
 }
 
 /// Logs in and does what the session is for.
-fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Failure> {
+fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
+    let options = run.options;
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -90,21 +122,38 @@ fn connect(options: &ResolvedOptions, account: &Common) -> Result<ExitCode, Fail
             .map_err(|source| Failure::new(format!("cannot write the log {path}"), source))
     });
     let log = log.transpose()?;
-    log::start(verbose, log.clone());
-    let ui = Ui::new(quiet, verbose).batch(options.batch_mode).log(log);
-    if options.control_command.is_some() {
-        return Err(no_master(options));
-    }
-    if options.fork_after_authentication {
-        ui.notice("warning: -f is not known here: this stays in the foreground");
-    }
-    let with_pty = session::wants_pty(options, &ui);
-    let outcome = super::block_on(if with_pty { 1 } else { 2 }, async {
-        let session = open::open(options, with_pty, account, &ui).await?;
-        session::run(options, session, with_pty, &ui).await
-    });
+    log::start_debug(verbose, log.clone());
+    let ui = Ui::new(quiet, verbose).mark("debug1: ");
+    let ui = ui.batch(options.batch_mode).log(log);
+    unsupported(options).iter().for_each(|said| ui.notice(said));
+    let workers = if session::will_want_pty(options) {
+        1
+    } else {
+        2
+    };
+    let outcome = super::block_on(workers, share::run(run, process, &ui));
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))
+}
+
+/// What was asked for and is not done; the rest is.
+fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
+    let all = [
+        (
+            options.forward_x11 && std::env::var_os("DISPLAY").is_some(),
+            "warning: X11 is not forwarded: this is not known here",
+        ),
+        (
+            options.tunnel,
+            "warning: no tunnel device is made (-w): this is not known here",
+        ),
+        (
+            options.pkcs11_provider.is_some(),
+            "warning: PKCS11Provider is not known here: `ssh-add -s LIBRARY` lets the ssh-agent sign with it",
+        ),
+    ];
+    let asked = all.into_iter().filter(|(asked, _)| *asked);
+    asked.map(|(_, said)| said).collect()
 }
 
 fn verbosity(level: LogLevel) -> u8 {
@@ -114,14 +163,6 @@ fn verbosity(level: LogLevel) -> u8 {
         LogLevel::Debug3 => 3,
         _ => 0,
     }
-}
-
-fn no_master(options: &ResolvedOptions) -> Failure {
-    let path = options.control_path.as_deref().unwrap_or("none");
-    Failure::caused(
-        format!("cannot reach the shared connection at {path}"),
-        "connections are not shared",
-    )
 }
 
 /// The algorithms to offer. Where host keys are not named, those that are known come first.
@@ -134,7 +175,16 @@ fn algorithms(options: &ResolvedOptions) -> AlgorithmLists {
         },
         ciphers: options.ciphers.clone(),
         macs: options.macs.clone(),
+        compression: options.compression,
     }
+}
+
+/// After how many bytes, and how long, new keys are wanted.
+fn rekey_after(options: &ResolvedOptions) -> (Option<u64>, Option<Duration>) {
+    let bytes = Some(options.rekey_limit_bytes).filter(|bytes| *bytes > 0);
+    let seconds = Some(options.rekey_limit_seconds).filter(|seconds| *seconds > 0);
+    let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    (bytes, time)
 }
 
 /// Programs that ask `ssh -V` look for `OpenSSH_` and a version, at the start of the line; the rest says who this is.

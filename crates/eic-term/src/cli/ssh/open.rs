@@ -3,11 +3,14 @@
 use std::pin::Pin;
 
 use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
-use eic_term::{Address, Error, Session, TrustLevel};
+use eic_term::{Address, Error, Session, TrustLevel, Via};
 
 use super::host::{self, Stream};
 use super::instance::{self, Instance};
 use super::machine::Machine;
+use super::share::{self, Lane};
+use super::update::{Believed, Update};
+use super::{known, tcp};
 use crate::cli::args::Common;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -21,11 +24,13 @@ pub(super) async fn open(
     with_pty: bool,
     account: &Common,
     ui: &Ui,
-) -> Result<Session, Failure> {
+) -> Result<Opened, Failure> {
     open_behind(options, with_pty, 0, account, ui).await
 }
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Result<Session, Failure>> + Send + 'a>>;
+/// A session, and the learning of its host's keys where that is wanted.
+type Opened = (Session, Option<Update>);
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, Failure>> + Send + 'a>>;
 
 fn open_behind<'a>(
     options: &'a ResolvedOptions,
@@ -41,21 +46,25 @@ fn open_behind<'a>(
         }
         let behind = !options.proxy_jump.is_empty();
         let instance = instance::find(options, behind, with_pty, account, ui).await?;
-        let session = match &instance {
-            Some(instance) => to_instance(instance, options, hops, account, ui).await?,
+        let (session, update) = match &instance {
+            Some(instance) => (
+                to_instance(instance, options, with_pty, hops, account, ui).await?,
+                None,
+            ),
             None => to_host(options, with_pty, hops, account, ui).await?,
         };
         session
             .algorithms()
             .iter()
             .for_each(|agreed| ui.agreed(agreed));
-        Ok(session)
+        Ok((session, update))
     })
 }
 
 async fn to_instance(
     instance: &Instance,
     options: &ResolvedOptions,
+    with_pty: bool,
     hops: usize,
     account: &Common,
     ui: &Ui,
@@ -66,17 +75,33 @@ async fn to_instance(
         instance.id()
     ));
     let address = instance.destination.address.to_string();
-    let over = through(options, &address, hops, account, ui).await?;
-    match instance.log_in(over).await {
+    let over = || over(instance, options, &address, with_pty, hops, account, ui);
+    match instance.log_in(over().await?).await {
         Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, ui).await? {
-            true => {
-                let over = through(options, &address, hops, account, ui).await?;
-                Ok(instance.log_in(over).await?)
-            }
+            true => Ok(instance.log_in(over().await?).await?),
             false => Err(Error::HostKey(doubt).into()),
         },
         done => Ok(done?),
     }
+}
+
+/// A stream to an instance where the usual one will not do: by way of other hosts, or from an address that is named.
+async fn over(
+    instance: &Instance,
+    options: &ResolvedOptions,
+    address: &str,
+    with_pty: bool,
+    hops: usize,
+    account: &Common,
+    ui: &Ui,
+) -> Result<Option<Box<dyn Stream>>, Failure> {
+    let over = through(options, address, hops, account, ui).await?;
+    let is_direct = matches!(instance.destination.via, Via::Direct);
+    if over.is_some() || !is_direct || !tcp::is_bound(options) {
+        return Ok(over);
+    }
+    let stream = tcp::connect(options, address, with_pty, ui).await?;
+    Ok(Some(Box::new(stream)))
 }
 
 async fn to_host(
@@ -85,25 +110,29 @@ async fn to_host(
     hops: usize,
     account: &Common,
     ui: &Ui,
-) -> Result<Session, Failure> {
-    let known = host::known_hosts(options, ui);
-    let stream = stream(options, hops, account, ui).await?;
-    match host::log_in(options, stream, &known, with_pty, ui).await {
+) -> Result<Opened, Failure> {
+    let believed = Believed::default();
+    let known = known::known_hosts(options, &believed, ui);
+    let stream = stream(options, with_pty, hops, account, ui).await?;
+    let session = match host::log_in(options, stream, &known, with_pty, ui).await {
         Err(Error::HostKey(doubt)) => {
             match host::is_confirmed(&doubt, options, &known, ui).await? {
                 true => {
-                    let stream = self::stream(options, hops, account, ui).await?;
-                    Ok(host::log_in(options, stream, &known, with_pty, ui).await?)
+                    let stream = self::stream(options, with_pty, hops, account, ui).await?;
+                    host::log_in(options, stream, &known, with_pty, ui).await?
                 }
-                false => Err(Error::HostKey(doubt).into()),
+                false => return Err(Error::HostKey(doubt).into()),
             }
         }
-        done => Ok(done?),
-    }
+        done => done?,
+    };
+    let update = Update::start(options, known, &believed, &session, ui);
+    Ok((session, update))
 }
 
 async fn stream(
     options: &ResolvedOptions,
+    with_pty: bool,
     hops: usize,
     account: &Common,
     ui: &Ui,
@@ -113,7 +142,10 @@ async fn stream(
     }
     match &options.proxy_command {
         Some(command) => host::proxy(command),
-        None => Ok(Box::new(host::connect(options).await?)),
+        None => {
+            let host = &options.host_name;
+            Ok(Box::new(tcp::connect(options, host, with_pty, ui).await?))
+        }
     }
 }
 
@@ -129,8 +161,14 @@ pub(super) async fn through(
         return Ok(None);
     };
     let next = hop_options(last, before, options, account)?;
-    let session = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
-    let stream = session.connect(&Address::tcp(to, options.port)).await?;
+    let address = Address::tcp(to, options.port);
+    if let Some(shared) = share::find(&next, ui).await?
+        && let Some(lane) = Lane::open(&shared, &address).await?
+    {
+        return Ok(Some(Box::new(lane)));
+    }
+    let (session, _) = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
+    let stream = session.connect(&address).await?;
     Ok(Some(Box::new(stream)))
 }
 

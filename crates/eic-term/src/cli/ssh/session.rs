@@ -3,47 +3,117 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use eic_term::share::Shared;
 use eic_term::ssh_config::{
     ForwardAgent, Listen, RequestTty, ResolvedOptions, SessionType, Target,
 };
-use eic_term::{Address, Command, Session};
+use eic_term::{Address, Agent, Command, Session};
 use globset::Glob;
 
-use super::{host, platform};
+use super::share::{self, Holder, Parent};
+use super::{Run, host, open, platform};
 use crate::cli::args::Interactive;
 use crate::cli::forward_args::Forwardings;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 use crate::cli::{identities, interactive, streams};
 
-/// Does what the session is for, to its end.
+/// Logs in and does what the session is for, to its end, and longer where others may use the connection (`shares`).
 pub(super) async fn run(
+    run: &Run<'_>,
+    shares: bool,
+    with_pty: bool,
+    mut parent: Option<Parent>,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let options = run.options;
+    let (session, update) = open::open(options, with_pty, run.account, ui).await?;
+    let forwards = Forwards::open(&forwardings(options), &session, ui).await?;
+    let holder = match shares {
+        true => Holder::listen(options, &session, &forwards, parent.as_ref(), ui).await?,
+        false => None,
+    };
+    local_command(options, ui).await;
+    if let Some(parent) = &mut parent {
+        parent.ready(holder.as_ref().map(Holder::path), ui).await?;
+    }
+    let work = work(options, session, forwards, with_pty, ui);
+    let ended = match holder {
+        Some(holder) => holder.run(work, with_pty, ui).await,
+        None => work.await,
+    };
+    if let Some(update) = update {
+        update.finish().await;
+    }
+    ended
+}
+
+/// Does what the session is for.
+async fn work(
     options: &ResolvedOptions,
     session: Session,
+    forwards: Forwards,
     with_pty: bool,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
-    let forwards = Forwards::open(&forwardings(options, ui), &session, ui).await?;
-    local_command(options, ui).await;
     if let Some(to) = &options.stdio_forward {
-        return join(&session, &connected(to)?).await;
+        return join(&session, &stdio(to)?).await;
     }
     if options.session_type == SessionType::None {
         return Err(session.closed().await.into());
     }
-    let command = environment(options, lend_agent(options, command(options, &session)));
+    let command = dressed(options, Purpose::of(options).on(&session));
     if with_pty {
-        let args = Interactive {
-            escape_char: Some(options.escape_char.into()),
-            ..Interactive::default()
-        };
-        return interactive::interact(command, &session, forwards, &args, ui).await;
+        let args = interactive(options);
+        return interactive::interact(command, Some(&session), forwards, &args, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
     streams::join(child, options.stdin_null, ui).await
+}
+
+/// Does what the session is for through a connection that another process holds; `forwards` says that it is to be asked
+/// for the command line's forwards, too.
+pub(super) async fn through(
+    options: &ResolvedOptions,
+    shared: &Shared,
+    forwards: bool,
+    with_pty: bool,
+    parent: Option<&mut Parent>,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    if forwards {
+        share::forward(&forwardings(options), shared, ui).await?;
+    }
+    if with_pty {
+        if let Some(parent) = parent {
+            parent.ready(None, ui).await?;
+        }
+        let command = dressed(options, Purpose::of(options).through(shared));
+        let args = interactive(options);
+        return interactive::interact(command, None, Forwards::default(), &args, ui).await;
+    }
+    let child = match &options.stdio_forward {
+        Some(to) => shared.connect(&stdio(to)?).await?,
+        None if options.session_type == SessionType::None => shared.hold().await?,
+        None => {
+            let command = dressed(options, Purpose::of(options).through(shared));
+            command.spawn().await?
+        }
+    };
+    if let Some(parent) = parent {
+        parent.ready(None, ui).await?;
+    }
+    streams::join(child, options.stdin_null, ui).await
+}
+
+fn interactive(options: &ResolvedOptions) -> Interactive {
+    Interactive {
+        escape_char: Some(options.escape_char.into()),
+        ..Interactive::default()
+    }
 }
 
 /// Runs the `LocalCommand`, if there is one and it may run; what becomes of it is its own affair.
@@ -64,46 +134,82 @@ async fn local_command(options: &ResolvedOptions, ui: &Ui) {
     }
 }
 
-/// Whether to ask for a terminal, by what is wanted and whether standard input is one.
+/// Whether to ask for a terminal; says where one is wanted and cannot be had.
 pub(super) fn wants_pty(options: &ResolvedOptions, ui: &Ui) -> bool {
-    let is_terminal = io::stdin().is_terminal();
+    let wants = terminal(options, io::stdin().is_terminal());
+    if wants.is_none() {
+        ui.notice("Pseudo-terminal will not be allocated because stdin is not a terminal.");
+    }
+    wants == Some(true)
+}
+
+/// The same, without a word.
+pub(super) fn will_want_pty(options: &ResolvedOptions) -> bool {
+    terminal(options, io::stdin().is_terminal()) == Some(true)
+}
+
+/// Whether to ask for a terminal, by what is wanted and whether standard input is one; `None` where that stands in the
+/// way.
+fn terminal(options: &ResolvedOptions, is_terminal: bool) -> Option<bool> {
     let shell = options.command.is_none()
         && options.remote_command.is_none()
         && options.session_type == SessionType::Default
         && options.stdio_forward.is_none();
     match options.request_tty {
-        _ if options.session_type == SessionType::None => false,
-        RequestTty::Force => true,
-        RequestTty::No => false,
-        RequestTty::Auto if !shell => false,
-        RequestTty::Auto | RequestTty::Yes if is_terminal => true,
-        RequestTty::Auto | RequestTty::Yes => {
-            ui.notice("Pseudo-terminal will not be allocated because stdin is not a terminal.");
-            false
+        _ if options.session_type == SessionType::None => Some(false),
+        RequestTty::Force => Some(true),
+        RequestTty::No => Some(false),
+        RequestTty::Auto if !shell => Some(false),
+        RequestTty::Auto | RequestTty::Yes => is_terminal.then_some(true),
+    }
+}
+
+/// What is to run on the host.
+enum Purpose {
+    Command(Vec<u8>),
+    Shell,
+    Subsystem(String),
+}
+
+impl Purpose {
+    fn of(options: &ResolvedOptions) -> Self {
+        let typed = options.command.as_ref();
+        let typed = typed.map(|words| words.as_encoded_bytes().to_vec());
+        let configured = options.remote_command.as_ref();
+        let configured = || configured.map(|text| text.clone().into_bytes());
+        match (typed.or_else(configured), options.session_type) {
+            (Some(name), SessionType::Subsystem) => {
+                Self::Subsystem(String::from_utf8_lossy(&name).into_owned())
+            }
+            (Some(command), _) => Self::Command(command),
+            (None, _) => Self::Shell,
+        }
+    }
+
+    fn on(self, session: &Session) -> Command {
+        match self {
+            Self::Command(command) => session.command(command),
+            Self::Shell => session.shell(),
+            Self::Subsystem(name) => session.subsystem(name),
+        }
+    }
+
+    fn through(self, shared: &Shared) -> Command {
+        match self {
+            Self::Command(command) => shared.command(command),
+            Self::Shell => shared.shell(),
+            Self::Subsystem(name) => shared.subsystem(name),
         }
     }
 }
 
-fn command(options: &ResolvedOptions, session: &Session) -> Command {
-    let typed = options
-        .command
-        .as_ref()
-        .map(|words| words.as_encoded_bytes().to_vec());
-    let configured = options
-        .remote_command
-        .as_ref()
-        .map(|text| text.clone().into_bytes());
-    match (typed.or(configured), options.session_type) {
-        (Some(name), SessionType::Subsystem) => {
-            session.subsystem(String::from_utf8_lossy(&name).into_owned())
-        }
-        (Some(command), _) => session.command(command),
-        (None, _) => session.shell(),
-    }
+/// With the environment and the agent that go along.
+pub(super) fn dressed(options: &ResolvedOptions, command: Command) -> Command {
+    environment(options, lend_agent(options, command))
 }
 
 /// Offers the variables that `SetEnv` and `SendEnv` name.
-pub(super) fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
+fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
     let patterns = options
         .send_env
         .iter()
@@ -120,13 +226,17 @@ pub(super) fn environment(options: &ResolvedOptions, mut command: Command) -> Co
     command
 }
 
-pub(super) fn lend_agent(options: &ResolvedOptions, command: Command) -> Command {
-    let agent = match &options.forward_agent {
+/// The agent that may be lent to the host.
+pub(super) fn lent(options: &ResolvedOptions) -> Option<Agent> {
+    match &options.forward_agent {
         ForwardAgent::No => None,
         ForwardAgent::Yes => identities::agents().into_iter().next(),
         ForwardAgent::Socket(path) => host::agent_at(path),
-    };
-    match agent {
+    }
+}
+
+fn lend_agent(options: &ResolvedOptions, command: Command) -> Command {
+    match lent(options) {
         Some(agent) => command.forward_agent(agent),
         None => command,
     }
@@ -139,8 +249,8 @@ async fn join(session: &Session, to: &Address) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The forwards in our words; what we cannot forward is said.
-pub(super) fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
+/// The forwards in our words.
+pub(super) fn forwardings(options: &ResolvedOptions) -> Forwardings {
     let mut all = Forwardings {
         exit_on_forward_failure: options.exit_on_forward_failure,
         replace_sockets: options.stream_local_bind_unlink,
@@ -153,18 +263,19 @@ pub(super) fn forwardings(options: &ResolvedOptions, ui: &Ui) -> Forwardings {
         });
     }
     for one in &options.local_forwards {
-        if let Ok(to) = connected(&one.connect) {
+        if let Some(to) = connected(&one.connect) {
             let on = local(&one.listen);
             all.local.push(LocalSpec { on, to });
         }
     }
     for one in &options.remote_forwards {
+        let on = listened(&one.listen, false);
         match connected(&one.connect) {
-            Ok(to) => {
-                let on = listened(&one.listen, false);
-                all.remote.push(RemoteSpec { on, to });
-            }
-            Err(failure) => ui.failure(&failure),
+            Some(to) => all.remote.push(RemoteSpec { on, to }),
+            None => all.remote_dynamic.push(RemoteDynamicSpec {
+                on,
+                permitted: options.permit_remote_open.clone(),
+            }),
         }
     }
     all
@@ -183,13 +294,16 @@ fn listened(listen: &Listen, open: bool) -> Address {
     }
 }
 
-fn connected(to: &Target) -> Result<Address, Failure> {
+/// Where connections go; `None` where each says so itself.
+/// Where `-W` leads.
+fn stdio(to: &Target) -> Result<Address, Failure> {
+    connected(to).ok_or_else(|| Failure::caused("-W", "it leads nowhere"))
+}
+
+fn connected(to: &Target) -> Option<Address> {
     match to {
-        Target::Port { host, port } => Ok(Address::tcp(host, *port)),
-        Target::Path(path) => Ok(Address::unix(path)),
-        Target::Socks => Err(Failure::caused(
-            "cannot forward by SOCKS from the host",
-            "remote dynamic forwards are not known here",
-        )),
+        Target::Port { host, port } => Some(Address::tcp(host, *port)),
+        Target::Path(path) => Some(Address::unix(path)),
+        Target::Socks => None,
     }
 }

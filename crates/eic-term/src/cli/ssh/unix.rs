@@ -11,6 +11,15 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 use nix::unistd::{User, gethostname, getuid};
+use tokio::net::TcpSocket;
+
+/// Where systems keep OpenSSH's helper for security keys.
+pub(super) const SK_HELPERS: &[&str] = &[
+    "/usr/lib/openssh/ssh-sk-helper",
+    "/usr/libexec/openssh/ssh-sk-helper",
+    "/usr/libexec/ssh-sk-helper",
+    "/usr/lib/ssh/ssh-sk-helper",
+];
 
 /// As OpenSSH does, by the user database: `$HOME` and `$USER` do not count.
 pub(super) fn local() -> io::Result<Local> {
@@ -66,8 +75,29 @@ pub(super) fn addresses() -> Vec<IpAddr> {
     up.filter_map(|one| address(&one.address?)).collect()
 }
 
+/// The addresses of a network interface.
+pub(super) fn addresses_of(interface: &str) -> Vec<IpAddr> {
+    let interfaces = getifaddrs().into_iter().flatten();
+    let named = interfaces.filter(|one| one.interface_name == interface);
+    named.filter_map(|one| address(&one.address?)).collect()
+}
+
+/// Sets IP's type of service (IPv4), or traffic class (IPv6).
+pub(super) fn set_service(socket: &TcpSocket, to: IpAddr, service: u32) -> io::Result<()> {
+    match to {
+        IpAddr::V4(_) => socket.set_tos_v4(service),
+        #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
+        IpAddr::V6(_) => socket.set_tclass_v6(service),
+        #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
+        IpAddr::V6(_) => Ok(()),
+    }
+}
+
 fn address(socket: &SockaddrStorage) -> Option<IpAddr> {
     let v4 = socket.as_sockaddr_in().map(|socket| socket.ip().into());
     let v6 = || socket.as_sockaddr_in6().map(|socket| socket.ip().into());
     v4.or_else(v6)
 }
+
+/// A program that is started gets our outputs, and gives them up itself.
+pub(super) fn without_output(_: &mut tokio::process::Command) {}

@@ -7,6 +7,13 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use eic_term::ssh_config::Local;
+use tokio::net::TcpSocket;
+
+/// Where Windows keeps OpenSSH's helper for security keys.
+pub(super) const SK_HELPERS: &[&str] = &[
+    r"C:\Windows\System32\OpenSSH\ssh-sk-helper.exe",
+    r"C:\Program Files\OpenSSH\ssh-sk-helper.exe",
+];
 
 pub(super) fn local() -> io::Result<Local> {
     let variable = |name: &str| env::var(name).unwrap_or_default();
@@ -57,4 +64,23 @@ pub(super) fn services() -> Option<String> {
 /// No interface is listed: `Match localnetwork` does not match.
 pub(super) fn addresses() -> Vec<IpAddr> {
     Vec::new()
+}
+
+/// A program cannot give its outputs up: it gets none, what it says is passed on, and an interrupt is not for it.
+pub(super) fn without_output(command: &mut tokio::process::Command) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .creation_flags(CREATE_NEW_PROCESS_GROUP);
+}
+
+/// No interface is listed.
+pub(super) fn addresses_of(_interface: &str) -> Vec<IpAddr> {
+    Vec::new()
+}
+
+/// Windows leaves that to its policies.
+pub(super) fn set_service(_: &TcpSocket, _: IpAddr, _: u32) -> io::Result<()> {
+    Ok(())
 }
