@@ -9,6 +9,7 @@ use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
 use super::forward_args::{Forward, Forwardings};
+use super::setup_args::Setup;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -370,38 +371,6 @@ pub(crate) struct Tunnel {
     /// Most connections at once with --listen (an endpoint takes 20)
     #[arg(long, value_name = "N", default_value_t = 20, requires = "listen", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_connections: u16,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Setup {
-    /// The program that is to use this one
-    pub(crate) program: SetupProgram,
-
-    /// Write them to the file, between markers, in the place of older ones; what was there before is kept beside it
-    #[arg(long)]
-    pub(crate) write: bool,
-
-    /// File to write to or to write for, instead of the program's usual one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// Public key file that `ssh-config` pushes [default: ~/.ssh/id_ed25519.pub, or id_rsa.pub]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) public_key: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum SetupProgram {
-    /// OpenSSH's client, for instance ids: ~/.ssh/config
-    SshConfig,
-    /// git: ~/.gitconfig
-    Git,
-    /// rsync: RSYNC_RSH in what the shell reads at a login
-    Rsync,
-    /// ansible: ~/.ansible.cfg
-    Ansible,
-    /// Visual Studio Code's Remote - SSH: settings.json
-    Vscode,
 }
 
 #[derive(Debug, Args)]

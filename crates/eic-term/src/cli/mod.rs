@@ -23,6 +23,7 @@ mod report;
 mod send_key;
 mod settings;
 mod setup;
+mod setup_args;
 mod ssh;
 mod streams;
 mod term;
