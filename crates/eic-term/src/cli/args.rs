@@ -10,7 +10,8 @@ use eic_term::{ConnectionType, TrustLevel};
 use super::escape::EscapeChar;
 use super::forward_args::{Forward, Forwardings};
 use super::report::Failure;
-use super::sftp::{How, InstancePlace, Settings};
+use super::setup_args::Setup;
+use super::sftp_args::Sftp;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -377,91 +378,6 @@ pub(crate) struct Tunnel {
     /// Most connections at once with --listen (an endpoint takes 20)
     #[arg(long, value_name = "N", default_value_t = 20, requires = "listen", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_connections: u16,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Setup {
-    /// The program that is to use this one
-    pub(crate) program: SetupProgram,
-
-    /// Write them to the file, between markers, in the place of older ones; what was there before is kept beside it
-    #[arg(long)]
-    pub(crate) write: bool,
-
-    /// File to write to or to write for, instead of the program's usual one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// Public key file that `ssh-config` pushes [default: ~/.ssh/id_ed25519.pub, or id_rsa.pub]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) public_key: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum SetupProgram {
-    /// OpenSSH's client, for instance ids: ~/.ssh/config
-    SshConfig,
-    /// git: ~/.gitconfig
-    Git,
-    /// rsync: RSYNC_RSH in what the shell reads at a login
-    Rsync,
-    /// ansible: ~/.ansible.cfg
-    Ansible,
-    /// Visual Studio Code's Remote - SSH: settings.json
-    Vscode,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sftp {
-    /// The instance, and a folder to begin in or files to fetch at once
-    #[arg(value_name = "[USER@]TARGET[:PATH]")]
-    pub(crate) place: InstancePlace,
-
-    /// Where to put what is fetched at once
-    #[arg(value_name = "LOCAL")]
-    pub(crate) local: Option<String>,
-
-    /// Commands to run, a line each, from a file or `-` for standard input: the first that fails ends it, unless
-    /// it begins with `-`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) batch: Option<std::ffi::OsString>,
-
-    /// Go on from what is there of files
-    #[arg(short = 'a', long)]
-    pub(crate) resume: bool,
-
-    /// Wait until files are on the disk
-    #[arg(short = 'f', long)]
-    pub(crate) sync: bool,
-
-    /// Take modes and times along
-    #[arg(short = 'p', long)]
-    pub(crate) preserve: bool,
-
-    /// Take folders with what is in them
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-
-    /// SSH port [default: 22]
-    #[arg(short = 'P', value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) ssh_port: Option<u16>,
-}
-
-impl Sftp {
-    /// How to work.
-    pub(crate) fn settings(&self, quiet: bool) -> Settings {
-        Settings {
-            batch: self.batch.clone(),
-            how: How {
-                resume: self.resume,
-                sync: self.sync,
-                preserve: self.preserve,
-                recursive: self.recursive,
-            },
-            quiet: quiet || self.batch.is_some(),
-            ..Settings::default()
-        }
-    }
 }
 
 #[derive(Debug, Args)]

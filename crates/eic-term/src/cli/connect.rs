@@ -98,6 +98,7 @@ pub(crate) async fn log_in(
     with_pty: bool,
     ui: &Ui,
 ) -> Result<(Session, Way), Failure> {
+    let ui = &configured.ui(ui);
     let named = configured.target(target, ui).await?;
     let names = [target, &named].map(|target| target.selector.to_string());
     let mut settings = Settings::load_over(common, &names, configured.usual()?)?;

@@ -42,8 +42,9 @@ use self::client::{Client, Done};
 use self::command::{Command, Transfer};
 use self::open::Server;
 use self::words::Word;
-use super::args::{self, Common};
+use super::args::Common;
 use super::report::Failure;
+use super::sftp_args::Sftp;
 use super::ui::Ui;
 use super::{connect, log, ssh};
 
@@ -65,7 +66,7 @@ pub(crate) struct Request {
 }
 
 /// `eic-term sftp`: to an instance, with the options of every command.
-pub(crate) async fn run(common: &Common, args: &args::Sftp, ui: &Ui) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(common: &Common, args: &Sftp, ui: &Ui) -> Result<ExitCode, Failure> {
     let request = Request {
         path: args.place.path.clone(),
         local: args.local.clone(),

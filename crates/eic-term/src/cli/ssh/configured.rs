@@ -30,7 +30,13 @@ impl Configured {
             return Ok(Self(None));
         }
         let arguments = arguments(common, target, &host);
-        let machine = Machine::at_home()?;
+        let file = common.ssh_config.as_deref();
+        let names_none = common.jump.is_none() && file.is_none_or(|file| file == "none");
+        let machine = match Machine::at_home() {
+            // A container's user may be in no database, and has no files then.
+            Err(_) if names_none => return Ok(Self(None)),
+            machine => machine?,
+        };
         let resolution = ssh_config::resolve(&arguments, &machine).map_err(refused)?;
         super::say(&resolution.warnings, ui)?;
         Ok(match resolution.request {
@@ -122,6 +128,12 @@ impl Configured {
         stream
             .and_then(|stream| stream.ok_or_else(no_way))
             .map_err(failed)
+    }
+
+    /// Asks nobody, where nobody is there to answer.
+    pub(crate) fn ui(&self, ui: &Ui) -> Ui {
+        let is_batch = self.0.as_ref().is_some_and(|options| options.batch_mode);
+        ui.clone().batch(is_batch)
     }
 
     /// The forwards of the command line and those of the configuration.
