@@ -10,7 +10,7 @@ use bytes::Bytes;
 use eic_term::files::{Attributes, Entry, FileKind, OpenMode, RemoteFile, SftpError};
 use futures_util::{StreamExt, stream};
 use tokio::fs::File;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -25,6 +25,8 @@ use crate::cli::report::Failure;
 pub(super) const DEEPEST: usize = 64;
 /// How many files of a folder are under way at once.
 pub(super) const FILES: usize = 16;
+/// How much waits for being written or read at once where reads or writes on the host are small, in bytes.
+pub(super) const BUFFER: usize = 32 << 10;
 /// The mode of a file whose own is not known.
 const MODE: u32 = 0o666;
 
@@ -35,37 +37,35 @@ pub(super) async fn file(
     found: &Found,
     to: &Path,
 ) -> Result<(), Failure> {
-    let what = format!("cannot fetch {}", shown(&found.path));
-    let here = format!("cannot write {}", to.display());
+    let (what, here) = (
+        format!("cannot fetch {}", shown(&found.path)),
+        format!("cannot write {}", to.display()),
+    );
+    let unread = |error| failure(&what, error);
+    let unwritten = |source| Failure::new(&here, source);
+    let of = found.attributes;
     let none = Attributes::default();
     let remote = client.sftp.open(&found.path, OpenMode::READ, none).await;
-    let remote = remote.map_err(|error| failure(&what, error))?;
-    let attributes = found.attributes;
-    let mode = attributes.permissions().unwrap_or(MODE) & 0o777;
+    let remote = remote.map_err(unread)?;
+    let mode = of.permissions().unwrap_or(MODE) & 0o777;
     let opened = platform::create(to, mode, !how.resume);
-    let mut local = File::from_std(opened.map_err(|source| Failure::new(&here, source))?);
+    let mut local = File::from_std(opened.map_err(unwritten)?);
     let start = match how.resume {
-        true => resumed(&mut local, attributes.size)
-            .await
-            .map_err(|source| Failure::new(&here, source))?,
+        true => resumed(&mut local, of.size).await.map_err(unwritten)?,
         false => 0,
     };
-    let mut reader = Reader::new(client, remote, attributes.size, start)
-        .await
-        .map_err(|error| failure(&what, error))?;
-    let mut meter = client.meter(&found.path, attributes.size, start);
+    let reader = Reader::new(client, remote, of.size, start).await;
+    let mut reader = reader.map_err(unread)?;
+    let mut local = BufWriter::with_capacity(BUFFER, local);
+    let mut meter = client.meter(&found.path, of.size, start);
     let mut pace = Pace::new(client.settings.limit_rate);
-    while let Some(data) = reader.next().await.map_err(|error| failure(&what, error))? {
-        local
-            .write_all(&data)
-            .await
-            .map_err(|source| Failure::new(&here, source))?;
+    while let Some(data) = reader.next().await.map_err(unread)? {
+        local.write_all(&data).await.map_err(unwritten)?;
         let count = data.len() as u64;
         meter.iter_mut().for_each(|meter| meter.advance(count));
         pace.keep(count).await;
     }
-    let settled = settle(&mut local, how, &attributes).await;
-    settled.map_err(|source| Failure::new(&here, source))?;
+    settle(local, how, &of).await.map_err(unwritten)?;
     meter.into_iter().for_each(super::meter::Meter::finish);
     Ok(())
 }
@@ -81,8 +81,9 @@ async fn resumed(local: &mut File, size: Option<u64>) -> io::Result<u64> {
     }
 }
 
-async fn settle(local: &mut File, how: How, attributes: &Attributes) -> io::Result<()> {
+async fn settle(mut local: BufWriter<File>, how: How, attributes: &Attributes) -> io::Result<()> {
     local.flush().await?;
+    let local = local.into_inner();
     if how.preserve {
         let local = local.try_clone().await?.into_std().await;
         platform::preserve(&local, attributes)?;
