@@ -1,17 +1,16 @@
 //! Files and folders from here to the host.
 
-use std::collections::VecDeque;
 use std::io::SeekFrom;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use eic_term::files::{Attributes, FileKind, OpenMode, RemoteFile, SftpError, StatusCode};
-use futures_util::{StreamExt, stream};
+use futures_util::FutureExt;
+use futures_util::stream::{self, FuturesOrdered, StreamExt};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
 use super::command::How;
@@ -106,12 +105,14 @@ async fn resumed(client: &Client, to: &[u8], size: Option<u64>) -> Result<u64, F
 /// Writes a file in order, with several writes under way.
 struct Writer {
     remote: Arc<RemoteFile>,
-    writes: VecDeque<AbortOnDropHandle<Result<(), SftpError>>>,
+    writes: FuturesOrdered<Write>,
     /// Where the next write begins.
     next: u64,
     buffer: usize,
     requests: Arc<Semaphore>,
 }
+
+type Write = Pin<Box<dyn Future<Output = Result<(), SftpError>>>>;
 
 impl Writer {
     async fn new(client: &Client, remote: RemoteFile, start: u64) -> Result<Self, SftpError> {
@@ -119,7 +120,7 @@ impl Writer {
         let buffer = client.settings.buffer.unwrap_or(u32::MAX).min(limits.write);
         Ok(Self {
             remote: Arc::new(remote),
-            writes: VecDeque::new(),
+            writes: FuturesOrdered::new(),
             next: start,
             buffer: buffer as usize,
             requests: client.requests.clone(),
@@ -138,14 +139,16 @@ impl Writer {
         let request = self.request().await?;
         let (remote, offset) = (self.remote.clone(), self.next);
         self.next += data.len() as u64;
-        let write = async move {
+        self.writes.push_back(Box::pin(async move {
             let written = remote.write_at(offset, &data).await;
             drop(request);
             written
-        };
-        self.writes
-            .push_back(AbortOnDropHandle::new(tokio::spawn(write)));
-        Ok(())
+        }));
+        // It is sent now, though what becomes of it is asked for later.
+        match self.writes.next().now_or_never() {
+            Some(Some(written)) => written,
+            _ => Ok(()),
+        }
     }
 
     /// Waits until one more write may be under way.
@@ -161,12 +164,7 @@ impl Writer {
     }
 
     async fn settle_one(&mut self) -> Result<(), SftpError> {
-        match self.writes.pop_front() {
-            Some(write) => write
-                .await
-                .map_err(|_| SftpError::Protocol("a write was abandoned"))?,
-            None => Ok(()),
-        }
+        self.writes.next().await.unwrap_or(Ok(()))
     }
 
     async fn finish(mut self, how: How, of: &Attributes) -> Result<(), SftpError> {
