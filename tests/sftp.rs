@@ -22,7 +22,7 @@ pwd
 ls
 ls -1
 ls -l a.txt old
-ls -la old
+ls -la old/deep
 ls -lh
 ls -lS
 ls -ltr

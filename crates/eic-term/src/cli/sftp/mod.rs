@@ -82,6 +82,8 @@ pub(crate) async fn to_instance(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let commands = commands(&request.settings).await?;
+    // A batch asks nobody.
+    let ui = &ui.clone().batch(request.settings.batch.is_some());
     let session = connect::log_in(common, target, false, ui).await?;
     ui.timeline(session.timeline());
     let server = Server::of_session(&session).await?;
