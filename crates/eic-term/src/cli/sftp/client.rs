@@ -1,5 +1,6 @@
 //! Where we are on both sides, and what a line does there.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub(super) struct Client {
     /// Names of users and of groups, as far as the host was asked.
     pub(super) users: HashMap<u32, Vec<u8>>,
     pub(super) groups: HashMap<u32, Vec<u8>>,
+    /// Whether a pattern met names that none can have.
+    left_out: Cell<bool>,
     pub(super) ui: Ui,
 }
 
@@ -72,13 +75,16 @@ impl Client {
             progress,
             users: HashMap::new(),
             groups: HashMap::new(),
+            left_out: Cell::new(false),
             ui,
         })
     }
 
     /// Does what a line asks for; what fails is said.
     pub(super) async fn run(&mut self, command: Command) -> Done {
+        self.left_out.set(false);
         match self.dispatch(command).await {
+            Ok(Done::Good) if self.left_out.get() => Done::Failed,
             Ok(done) => done,
             Err(failure) => {
                 self.ui.failure(&failure);
@@ -197,6 +203,7 @@ impl Tree for Client {
             .filter(|entry| match is_name(&entry.name) {
                 true => true,
                 false => {
+                    self.left_out.set(true);
                     let (name, folder) = (shown(&entry.name), shown(folder));
                     self.ui.notice(&format!(
                         "left out `{name}` in {folder}, which is no file's name"

@@ -1,6 +1,5 @@
 //! Files and folders from the host to here.
 
-use std::collections::VecDeque;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -8,11 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eic_term::files::{Attributes, Entry, FileKind, OpenMode, RemoteFile, SftpError};
-use futures_util::{StreamExt, stream};
+use futures_util::stream::{self, FuturesOrdered, StreamExt};
 use tokio::fs::File;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt, BufWriter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
 use super::command::How;
@@ -25,6 +23,8 @@ use crate::cli::report::Failure;
 pub(super) const DEEPEST: usize = 64;
 /// How many files of a folder are under way at once.
 pub(super) const FILES: usize = 16;
+/// How much waits for being written or read at once where reads or writes on the host are small, in bytes.
+pub(super) const BUFFER: usize = 32 << 10;
 /// The mode of a file whose own is not known.
 const MODE: u32 = 0o666;
 
@@ -35,37 +35,35 @@ pub(super) async fn file(
     found: &Found,
     to: &Path,
 ) -> Result<(), Failure> {
-    let what = format!("cannot fetch {}", shown(&found.path));
-    let here = format!("cannot write {}", to.display());
+    let (what, here) = (
+        format!("cannot fetch {}", shown(&found.path)),
+        format!("cannot write {}", to.display()),
+    );
+    let unread = |error| failure(&what, error);
+    let unwritten = |source| Failure::new(&here, source);
+    let of = found.attributes;
     let none = Attributes::default();
     let remote = client.sftp.open(&found.path, OpenMode::READ, none).await;
-    let remote = remote.map_err(|error| failure(&what, error))?;
-    let attributes = found.attributes;
-    let mode = attributes.permissions().unwrap_or(MODE) & 0o777;
+    let remote = remote.map_err(unread)?;
+    let mode = of.permissions().unwrap_or(MODE) & 0o777;
     let opened = platform::create(to, mode, !how.resume);
-    let mut local = File::from_std(opened.map_err(|source| Failure::new(&here, source))?);
+    let mut local = File::from_std(opened.map_err(unwritten)?);
     let start = match how.resume {
-        true => resumed(&mut local, attributes.size)
-            .await
-            .map_err(|source| Failure::new(&here, source))?,
+        true => resumed(&mut local, of.size).await.map_err(unwritten)?,
         false => 0,
     };
-    let mut reader = Reader::new(client, remote, attributes.size, start)
-        .await
-        .map_err(|error| failure(&what, error))?;
-    let mut meter = client.meter(&found.path, attributes.size, start);
+    let reader = Reader::new(client, remote, of.size, start).await;
+    let mut reader = reader.map_err(unread)?;
+    let mut local = BufWriter::with_capacity(BUFFER, local);
+    let mut meter = client.meter(&found.path, of.size, start);
     let mut pace = Pace::new(client.settings.limit_rate);
-    while let Some(data) = reader.next().await.map_err(|error| failure(&what, error))? {
-        local
-            .write_all(&data)
-            .await
-            .map_err(|source| Failure::new(&here, source))?;
+    while let Some(data) = reader.next().await.map_err(unread)? {
+        local.write_all(&data).await.map_err(unwritten)?;
         let count = data.len() as u64;
         meter.iter_mut().for_each(|meter| meter.advance(count));
         pace.keep(count).await;
     }
-    let settled = settle(&mut local, how, &attributes).await;
-    settled.map_err(|source| Failure::new(&here, source))?;
+    settle(local, how, &of).await.map_err(unwritten)?;
     meter.into_iter().for_each(super::meter::Meter::finish);
     Ok(())
 }
@@ -81,8 +79,9 @@ async fn resumed(local: &mut File, size: Option<u64>) -> io::Result<u64> {
     }
 }
 
-async fn settle(local: &mut File, how: How, attributes: &Attributes) -> io::Result<()> {
+async fn settle(mut local: BufWriter<File>, how: How, attributes: &Attributes) -> io::Result<()> {
     local.flush().await?;
+    let local = local.into_inner();
     if how.preserve {
         let local = local.try_clone().await?.into_std().await;
         platform::preserve(&local, attributes)?;
@@ -96,20 +95,25 @@ async fn settle(local: &mut File, how: How, attributes: &Attributes) -> io::Resu
 /// Reads a file in order, with several reads under way.
 struct Reader {
     remote: Arc<RemoteFile>,
-    reads: VecDeque<Read>,
+    reads: FuturesOrdered<Read>,
     /// Where the next read begins.
     next: u64,
     /// How much there should be.
     size: u64,
+    /// Whether a read looks for more than that.
+    looking: bool,
     buffer: u32,
     requests: Arc<Semaphore>,
 }
 
-struct Read {
+type Read = Pin<Box<dyn Future<Output = Result<Piece, SftpError>>>>;
+
+/// What a read brought.
+struct Piece {
     offset: u64,
-    length: u32,
-    data: AbortOnDropHandle<Result<Bytes, SftpError>>,
-    /// Counts until what it brought is taken, which bounds what waits in memory.
+    wanted: u32,
+    data: Bytes,
+    /// Counts until the piece is taken, which bounds what waits in memory.
     _request: OwnedSemaphorePermit,
 }
 
@@ -123,9 +127,10 @@ impl Reader {
         let limits = client.sftp.limits().await?;
         Ok(Self {
             remote: Arc::new(remote),
-            reads: VecDeque::new(),
+            reads: FuturesOrdered::new(),
             next: start,
             size: size.unwrap_or(0),
+            looking: false,
             buffer: client.settings.buffer.unwrap_or(u32::MAX).min(limits.read),
             requests: client.requests.clone(),
         })
@@ -133,53 +138,51 @@ impl Reader {
 
     /// What follows; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, SftpError> {
-        while let Some(length) = self.wanted() {
+        while let Some(wanted) = self.wanted() {
             let requests = self.requests.clone();
             let request = match self.reads.is_empty() {
                 true => requests.acquire_owned().await.ok(),
                 false => requests.try_acquire_owned().ok(),
             };
             let Some(request) = request else { break };
-            self.reads.push_back(self.read(length, request));
-            self.next += u64::from(length);
+            self.looking = self.next >= self.size;
+            self.reads.push_back(self.read(wanted, request));
+            self.next += u64::from(wanted);
         }
-        let Some(read) = self.reads.pop_front() else {
+        let Some(piece) = self.reads.next().await.transpose()? else {
             return Ok(None);
         };
-        let data = read
-            .data
-            .await
-            .map_err(|_| SftpError::Protocol("a read was abandoned"))??;
-        if data.len() < read.length as usize {
+        if piece.data.len() < piece.wanted as usize {
             // The rest is asked for anew, and what was asked for behind it as well.
             self.reads.clear();
-            self.next = read.offset + data.len() as u64;
+            self.next = piece.offset + piece.data.len() as u64;
         }
-        Ok(Some(data).filter(|data| !data.is_empty()))
+        if self.reads.is_empty() {
+            self.looking = false;
+        }
+        Ok(Some(piece.data).filter(|data| !data.is_empty()))
     }
 
     /// How much to ask for next. Past what there should be, one read at a time looks for more.
     fn wanted(&self) -> Option<u32> {
         let left = self.size.saturating_sub(self.next);
-        if left > 0 {
-            return Some(u32::try_from(left).unwrap_or(u32::MAX).min(self.buffer));
+        match u32::try_from(left).unwrap_or(u32::MAX).min(self.buffer) {
+            0 => (!self.looking).then_some(self.buffer),
+            wanted => Some(wanted),
         }
-        let looking = self
-            .reads
-            .back()
-            .is_some_and(|read| read.offset >= self.size);
-        (!looking).then_some(self.buffer)
     }
 
-    fn read(&self, length: u32, request: OwnedSemaphorePermit) -> Read {
+    fn read(&self, wanted: u32, request: OwnedSemaphorePermit) -> Read {
         let (remote, offset) = (self.remote.clone(), self.next);
-        let read = async move { remote.read_at(offset, length).await };
-        Read {
-            offset,
-            length,
-            data: AbortOnDropHandle::new(tokio::spawn(read)),
-            _request: request,
-        }
+        Box::pin(async move {
+            let data = remote.read_at(offset, wanted).await?;
+            Ok(Piece {
+                offset,
+                wanted,
+                data,
+                _request: request,
+            })
+        })
     }
 }
 

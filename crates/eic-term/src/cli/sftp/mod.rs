@@ -83,6 +83,8 @@ pub(crate) async fn to_instance(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let commands = commands(&request.settings).await?;
+    // A batch asks nobody.
+    let ui = &ui.clone().batch(request.settings.batch.is_some());
     let configured = ssh::Configured::read(common, target, ui)?;
     let (session, _) = connect::log_in(common, target, configured, false, ui).await?;
     ui.timeline(session.timeline());

@@ -1,21 +1,20 @@
 //! Files and folders from here to the host.
 
-use std::collections::VecDeque;
 use std::io::SeekFrom;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use eic_term::files::{Attributes, FileKind, OpenMode, RemoteFile, SftpError, StatusCode};
-use futures_util::{StreamExt, stream};
+use futures_util::FutureExt;
+use futures_util::stream::{self, FuturesOrdered, StreamExt};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{Client, failure, shown};
 use super::command::How;
-use super::download::{DEEPEST, FILES};
+use super::download::{BUFFER, DEEPEST, FILES};
 use super::glob::{self, Found, Tree};
 use super::pace::Pace;
 use super::{local, platform};
@@ -28,56 +27,60 @@ pub(super) async fn file(
     found: &Found,
     to: &[u8],
 ) -> Result<(), Failure> {
-    let here = format!("cannot read {}", shown(&found.path));
-    let there = format!("cannot write {}", shown(to));
+    let (here, there) = (
+        format!("cannot read {}", shown(&found.path)),
+        format!("cannot write {}", shown(to)),
+    );
+    let unread = |source| Failure::new(&here, source);
+    let unwritten = |error| failure(&there, error);
+    let of = found.attributes;
     let opened = File::open(platform::path(&found.path)).await;
-    let mut file = opened.map_err(|source| Failure::new(&here, source))?;
-    let attributes = found.attributes;
+    let mut local = opened.map_err(unread)?;
     let start = match how.resume {
-        true => resumed(client, to, attributes.size).await?,
+        true => resumed(client, to, of.size).await?,
         false => 0,
     };
-    file.seek(SeekFrom::Start(start))
-        .await
-        .map_err(|source| Failure::new(&here, source))?;
-    let truncated = if how.resume {
-        OpenMode::CREATE
-    } else {
-        OpenMode::TRUNCATE
-    };
-    let mode = OpenMode::WRITE | OpenMode::CREATE | truncated;
-    let permissions = attributes.permissions().map(|mode| mode & 0o777);
-    let new = Attributes {
-        mode: permissions,
-        ..Attributes::default()
-    };
-    let opened = client.sftp.open(to, mode, new).await;
-    let remote = opened.map_err(|error| failure(&there, error))?;
-    let mut writer = Writer::new(client, remote, start)
-        .await
-        .map_err(|error| failure(&there, error))?;
-    let mut meter = client.meter(&found.path, attributes.size, start);
+    let sought = local.seek(SeekFrom::Start(start)).await;
+    sought.map_err(unread)?;
+    let mut local = BufReader::with_capacity(BUFFER, local);
+    let remote = create(client, how, &of, to).await.map_err(unwritten)?;
+    let writer = Writer::new(client, remote, start).await;
+    let mut writer = writer.map_err(unwritten)?;
+    let mut meter = client.meter(&found.path, of.size, start);
     let mut pace = Pace::new(client.settings.limit_rate);
     loop {
-        let read = writer.fill(&mut file).await;
-        let data = read.map_err(|source| Failure::new(&here, source))?;
+        let data = writer.fill(&mut local).await.map_err(unread)?;
         if data.is_empty() {
             break;
         }
         let count = data.len() as u64;
-        writer
-            .write(data)
-            .await
-            .map_err(|error| failure(&there, error))?;
+        writer.write(data).await.map_err(unwritten)?;
         meter.iter_mut().for_each(|meter| meter.advance(count));
         pace.keep(count).await;
     }
-    writer
-        .finish(how, &attributes)
-        .await
-        .map_err(|error| failure(&there, error))?;
+    writer.finish(how, &of).await.map_err(unwritten)?;
     meter.into_iter().for_each(super::meter::Meter::finish);
     Ok(())
+}
+
+/// Makes the file on the host, or opens it.
+async fn create(
+    client: &Client,
+    how: How,
+    of: &Attributes,
+    to: &[u8],
+) -> Result<RemoteFile, SftpError> {
+    let mode = OpenMode::WRITE | OpenMode::CREATE;
+    let mode = if how.resume {
+        mode
+    } else {
+        mode | OpenMode::TRUNCATE
+    };
+    let new = Attributes {
+        mode: of.permissions().map(|mode| mode & 0o777),
+        ..Attributes::default()
+    };
+    client.sftp.open(to, mode, new).await
 }
 
 /// How much is there already, which must be less than there is to send.
@@ -102,12 +105,14 @@ async fn resumed(client: &Client, to: &[u8], size: Option<u64>) -> Result<u64, F
 /// Writes a file in order, with several writes under way.
 struct Writer {
     remote: Arc<RemoteFile>,
-    writes: VecDeque<AbortOnDropHandle<Result<(), SftpError>>>,
+    writes: FuturesOrdered<Write>,
     /// Where the next write begins.
     next: u64,
     buffer: usize,
     requests: Arc<Semaphore>,
 }
+
+type Write = Pin<Box<dyn Future<Output = Result<(), SftpError>>>>;
 
 impl Writer {
     async fn new(client: &Client, remote: RemoteFile, start: u64) -> Result<Self, SftpError> {
@@ -115,7 +120,7 @@ impl Writer {
         let buffer = client.settings.buffer.unwrap_or(u32::MAX).min(limits.write);
         Ok(Self {
             remote: Arc::new(remote),
-            writes: VecDeque::new(),
+            writes: FuturesOrdered::new(),
             next: start,
             buffer: buffer as usize,
             requests: client.requests.clone(),
@@ -123,7 +128,7 @@ impl Writer {
     }
 
     /// Reads as much as one write takes; nothing at the end.
-    async fn fill(&self, from: &mut File) -> std::io::Result<Bytes> {
+    async fn fill(&self, from: &mut BufReader<File>) -> std::io::Result<Bytes> {
         let mut data = BytesMut::with_capacity(self.buffer);
         let mut limited = from.take(self.buffer as u64);
         while limited.read_buf(&mut data).await? > 0 {}
@@ -134,14 +139,16 @@ impl Writer {
         let request = self.request().await?;
         let (remote, offset) = (self.remote.clone(), self.next);
         self.next += data.len() as u64;
-        let write = async move {
+        self.writes.push_back(Box::pin(async move {
             let written = remote.write_at(offset, &data).await;
             drop(request);
             written
-        };
-        self.writes
-            .push_back(AbortOnDropHandle::new(tokio::spawn(write)));
-        Ok(())
+        }));
+        // It is sent now, though what becomes of it is asked for later.
+        match self.writes.next().now_or_never() {
+            Some(Some(written)) => written,
+            _ => Ok(()),
+        }
     }
 
     /// Waits until one more write may be under way.
@@ -157,12 +164,7 @@ impl Writer {
     }
 
     async fn settle_one(&mut self) -> Result<(), SftpError> {
-        match self.writes.pop_front() {
-            Some(write) => write
-                .await
-                .map_err(|_| SftpError::Protocol("a write was abandoned"))?,
-            None => Ok(()),
-        }
+        self.writes.next().await.unwrap_or(Ok(()))
     }
 
     async fn finish(mut self, how: How, of: &Attributes) -> Result<(), SftpError> {
