@@ -27,6 +27,10 @@
 //! [`Session::forward_local`], [`Session::forward_remote`] and [`Session::forward_dynamic`] return guards; those of
 //! [`Persistent`] outlive the session.
 //!
+//! # How do I copy files?
+//!
+//! [`files::Transfer`] copies trees and large files; [`Session::sftp`] has the single requests below it.
+//!
 //! # Which features are there?
 //!
 //! - `ec2`: finds instances and endpoints by name, tag, address or id, with `aws-sdk-ec2`.
