@@ -27,6 +27,10 @@
 //! [`Session::forward_local`], [`Session::forward_remote`] and [`Session::forward_dynamic`] return guards; those of
 //! [`Persistent`] outlive the session.
 //!
+//! # How do I copy files?
+//!
+//! [`files::Transfer`] copies trees and large files; [`Session::sftp`] has the single requests below it.
+//!
 //! # How do several processes use one session?
 //!
 //! [`share`]: one holds it, the others are its guests.

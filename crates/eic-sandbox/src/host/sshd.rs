@@ -88,6 +88,13 @@ impl Sshd {
             config.push_str(&format!("HostKey {}\n", path.display()));
         }
         config.push_str(&self.settings());
+        // sshd takes none twice.
+        if !options
+            .iter()
+            .any(|line| line.starts_with("Subsystem sftp "))
+        {
+            config.push_str("Subsystem sftp internal-sftp\n");
+        }
         fs::write(self.config_file(), config)
     }
 
@@ -104,7 +111,6 @@ impl Sshd {
              PasswordAuthentication no\n\
              KbdInteractiveAuthentication no\n\
              PrintMotd no\n\
-             Subsystem sftp internal-sftp\n\
              AcceptEnv LC_* {variables}\n",
             keys.display(),
             self.permanent_keys_file().display()

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use eic_auth::{InstanceId, OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
+use super::cp::Cp;
 use super::escape::EscapeChar;
 use super::forward_args::{Forward, Forwardings};
 use super::report::Failure;
@@ -19,6 +20,7 @@ Examples:
   eic-term ubuntu@i-0123456789abcdef0         by instance id, as another user
   eic-term exec tag:Role=db -- uptime         one command, its exit status passed on
   eic-term exec web-1 -- tar c /etc > etc.tar byte-clean and streamed
+  eic-term cp -r web-1:/var/log logs          files and folders, either way
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
   ssh -o ProxyCommand='eic-term tunnel %h' ec2-user@i-0123456789abcdef0
   eic-term forward db-1 -L 5432:localhost:5432  a port that stays, whatever becomes of the connection
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Connect(Connect),
     /// Run one command and exit with its status
     Exec(Exec),
+    /// Copy files and folders to and from instances
+    Cp(Cp),
     /// Forward ports without a shell, and go on when the connection is lost
     Forward(Forward),
     /// Open an endpoint's tunnel: on stdio as a ProxyCommand, or on a local port
@@ -321,6 +325,7 @@ pub(crate) enum Misuse {
     NotInteractive,
     NotForwarding,
     NothingToForward,
+    NothingRemote,
     BeforeSsh,
 }
 
@@ -508,6 +513,21 @@ mod tests {
         assert_eq!((sftp.ssh_port, common.ssh_port), (Some(2022), Some(2022)));
         assert_eq!(sftp.place.target.to_string(), "me@web-1");
         assert_eq!(sftp.place.path.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_copy_has_a_p_of_its_own_and_a_port_all_the_same() {
+        let line = "eic-term cp -rp -P 2022 a web-1:b";
+        let (common, command) = Cli::parse_from(line.split(' ')).into_command().unwrap();
+        let Command::Cp(cp) = command else {
+            panic!("not cp");
+        };
+        assert_eq!(
+            (cp.preserve, cp.ssh_port, common.ssh_port),
+            (true, Some(2022), Some(2022))
+        );
+        let before = Cli::parse_from("eic-term -p 2022 cp a web-1:b".split(' '));
+        assert_eq!(before.common.ssh_port, Some(2022));
     }
 
     #[test]

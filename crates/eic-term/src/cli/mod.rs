@@ -4,6 +4,7 @@ mod advice;
 mod args;
 mod config;
 mod connect;
+mod cp;
 mod escape;
 mod exec;
 mod expiry;
@@ -104,6 +105,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
     match command {
         Command::Connect(args) => connect::run(common, &args, ui).await,
         Command::Exec(args) => exec::run(common, &args, ui).await,
+        Command::Cp(args) => cp::run(common, &args, ui).await,
         Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::Sftp(args) => sftp::run(common, &args, ui).await,

@@ -81,15 +81,32 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Says which step is under way.
     pub(crate) fn start(target: String, timeline: Timeline, line: Line) -> Self {
+        let started = Instant::now();
+        let text = move || {
+            let step = timeline.current()?;
+            Some(format!("{target}: {step} …{}", seconds(started.elapsed())))
+        };
+        Self::draw(text, DELAY, line)
+    }
+
+    /// Shows what is to be said at each moment.
+    pub(crate) fn keep(mut text: impl FnMut() -> String + Send + 'static, line: Line) -> Self {
+        Self::draw(move || Some(text()), INTERVAL, line)
+    }
+
+    fn draw(
+        mut text: impl FnMut() -> Option<String> + Send + 'static,
+        delay: Duration,
+        line: Line,
+    ) -> Self {
         let drawn = line.clone();
         line.change(|content| content.ours = true);
         let task = tokio::spawn(async move {
-            let started = Instant::now();
-            tokio::time::sleep(DELAY).await;
+            tokio::time::sleep(delay).await;
             loop {
-                if let Some(step) = timeline.current() {
-                    let text = format!("{target}: {step} …{}", seconds(started.elapsed()));
+                if let Some(text) = text() {
                     let text = fitting(&text, terminal::size().columns.into());
                     // It may have been aborted meanwhile, which stops it at an await only.
                     drawn.change(|content| {

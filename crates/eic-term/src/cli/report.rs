@@ -52,6 +52,14 @@ impl Failure {
         }
     }
 
+    /// The same, where there is one.
+    pub(crate) fn advised_by(self, advice: Option<&str>) -> Self {
+        match advice {
+            Some(advice) => self.advised(advice),
+            None => self,
+        }
+    }
+
     /// A stream's failure, which may be the tunnel's own.
     pub(crate) fn io(what: &str, source: io::Error) -> Self {
         let tunnel = source.get_ref().and_then(|inner| inner.downcast_ref());
@@ -80,6 +88,10 @@ impl Failure {
             Misuse::NotInteractive => (
                 "an option of interactive sessions stands before a command that opens none",
                 "`connect` and `exec` take -t, -T, -e, --term and --record",
+            ),
+            Misuse::NothingRemote => (
+                "no instance named",
+                "[USER@]TARGET:PATH for a source or the target; `eic-term cp --help`",
             ),
             Misuse::BeforeSsh => (
                 "options stand before `ssh`",

@@ -75,6 +75,12 @@ impl Ui {
         wanted.then(|| Progress::start(target.to_string(), timeline.clone(), self.line.clone()))
     }
 
+    /// Keeps a line of this text up to date, if a person is looking.
+    pub(crate) fn meter(&self, text: impl FnMut() -> String + Send + 'static) -> Option<Progress> {
+        let wanted = !self.quiet && io::stderr().is_terminal();
+        wanted.then(|| Progress::keep(text, self.line.clone()))
+    }
+
     /// Prints a command's result.
     pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
         self.line.erase();

@@ -28,6 +28,10 @@ pub enum SftpError {
     #[error("the server does not keep to the SFTP protocol: {0}")]
     Protocol(&'static str),
 
+    /// The server has more than is taken from any.
+    #[error("{0}")]
+    TooMuch(&'static str),
+
     /// The server neither answered nor took anything for so long.
     #[error("the server has been silent for {} s", limit.as_secs_f32())]
     Timeout {

@@ -67,7 +67,7 @@ impl Folder {
         };
         self.count += entries.len();
         if self.count > MOST {
-            return Err(SftpError::Protocol(
+            return Err(SftpError::TooMuch(
                 "a folder with more than a million names",
             ));
         }

@@ -127,7 +127,7 @@ impl Sftp {
                 }
             }
             if next.len() > MOST {
-                return Err(SftpError::Protocol(
+                return Err(SftpError::TooMuch(
                     "a pattern that stands for more than a million paths",
                 ));
             }

@@ -101,7 +101,12 @@ impl Link {
             shared,
         };
         let waited = tokio::time::timeout(silence, answer.wait()).await;
-        let reply = waited.map_err(|_| SftpError::Timeout { limit: silence })??;
+        let reply = waited.map_err(|_| SftpError::Timeout { limit: silence })?;
+        // sshd starts a server that is not there, too, which then ends at once.
+        let reply = reply.map_err(|error| match error {
+            SftpError::Ended { .. } => SftpError::NoSubsystem,
+            error => error,
+        })?;
         Ok((link, reply.fields))
     }
 

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::block::{Arriving, BLOCK, Input, Leaving, Output, Reader, Writer};
+use super::block::{BLOCK, Input, Output, Reader, Writer};
 use super::error::TransferError;
 use super::folder::{Place, blocking, join};
 use super::host::Host;
+use super::pipe::{Pipe, fill};
 use super::work::Work;
 use super::{resume, temporary};
 use crate::files::attributes::{Attributes, FileKind};
@@ -84,13 +84,17 @@ impl Copy {
                 attempt = self.attempt(work, &mut state) => attempt,
                 () = work.cancelled() => Err(TransferError::Cancelled),
             };
-            match attempt {
-                Err(TransferError::Remote(error)) if error.is_lost() && self.can_go_on() => {
+            let lost = attempt.as_ref().err().and_then(TransferError::remote);
+            match lost
+                .filter(|error| error.is_lost() && self.can_go_on())
+                .cloned()
+            {
+                Some(error) => {
                     if let Err(error) = self.renew(&generations, error).await {
                         break Err(error.into());
                     }
                 }
-                copied => break copied,
+                None => break attempt,
             }
         };
         if copied.is_err() && !work.options.resume {
@@ -357,15 +361,18 @@ impl Copy {
         {
             let mode = attributes.permissions().unwrap_or(USUAL) & PERMISSIONS | WRITABLE;
             let (folder, made, name) = (folder.clone(), Place::local(&made)?, Place::local(name)?);
-            blocking(move || folder.put(&made, &name, &data, mode, last)).await?;
+            let put = move || folder.put(&made, &name, &data, mode, last);
+            blocking(put).await.map_err(TransferError::writing)?;
             work.advanced(size, &self.hosts());
             return Ok(Copied::Whole(size));
         }
-        let mut writer = self.open_target(work, state, attributes).await?;
-        let written = writer.begin(0, data).await?;
-        written.wait().await?;
-        work.advanced(size, &self.hosts());
-        self.finish(state, writer, last, size).await?;
+        let written = async {
+            let mut writer = self.open_target(work, state, attributes).await?;
+            writer.begin(0, data).await?.wait().await?;
+            work.advanced(size, &self.hosts());
+            self.finish(state, writer, last, size).await
+        };
+        written.await.map_err(TransferError::writing)?;
         Ok(Copied::Whole(size))
     }
 
@@ -407,7 +414,10 @@ impl Copy {
         mut reader: Reader,
     ) -> Result<Copied, TransferError> {
         let _turn = work.large.acquire().await;
-        let mut writer = self.open_target(work, state, attributes).await?;
+        let mut writer = self
+            .open_target(work, state, attributes)
+            .await
+            .map_err(TransferError::writing)?;
         let hosts = self.hosts();
         let mut pipe = Pipe {
             work,
@@ -442,13 +452,16 @@ impl Copy {
         drop(reader);
         let special =
             state.existing.flatten().and_then(|one| one.kind()) == Some(FileKind::Special);
-        if !special {
-            writer.set_size(total).await?;
-        }
         let last = self
             .last_attributes(work, state, attributes)
             .filter(|_| !special);
-        self.finish(state, writer, last, total).await?;
+        let finished = async {
+            if !special {
+                writer.set_size(total).await?;
+            }
+            self.finish(state, writer, last, total).await
+        };
+        finished.await.map_err(TransferError::writing)?;
         Ok(Copied::Whole(total))
     }
 
@@ -516,127 +529,4 @@ async fn whole(reader: &mut Reader, work: &Work, length: u32) -> Result<Bytes, T
         return Err(TransferError::EndedEarly { copied, size });
     }
     Ok(data)
-}
-
-/// The blocks of one file that are under way.
-struct Pipe<'a> {
-    work: &'a Work,
-    hosts: &'a [Option<&'a Host>; 2],
-    sparse: bool,
-    /// Where the next block to ask for begins.
-    next: u64,
-    /// How many bytes are announced.
-    size: Option<u64>,
-    /// Where the file turned out to end.
-    ended: Option<u64>,
-    arriving: VecDeque<(u64, u32, Arriving, OwnedSemaphorePermit)>,
-    leaving: VecDeque<(u64, Leaving, OwnedSemaphorePermit)>,
-    block: u32,
-}
-
-impl Pipe<'_> {
-    async fn run(
-        &mut self,
-        reader: &mut Reader,
-        writer: &mut Writer,
-        written: &mut u64,
-    ) -> Result<(), TransferError> {
-        let most = writer.most();
-        loop {
-            self.ask(reader).await?;
-            if let Some((offset, length, block, permit)) = self.arriving.pop_front() {
-                let data = block.wait().await?;
-                self.pass_on(reader, writer, (offset, length), data, permit)
-                    .await?;
-            } else if self.leaving.is_empty() {
-                return Ok(());
-            }
-            while (self.leaving.len() > most || self.arriving.is_empty())
-                && let Some((end, block, _permit)) = self.leaving.pop_front()
-            {
-                block.wait().await?;
-                self.work.advanced(end.saturating_sub(*written), self.hosts);
-                *written = end;
-                if self.arriving.is_empty() && self.wants_more() {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        self.ended.is_none() && self.size.is_none_or(|size| self.next < size)
-    }
-
-    /// Asks for more blocks, as far as there is room for them.
-    async fn ask(&mut self, reader: &mut Reader) -> Result<(), TransferError> {
-        while self.wants_more() {
-            // Without a size one block at a time finds the end.
-            let idle = self.arriving.is_empty();
-            if !idle && self.size.is_none() {
-                break;
-            }
-            let left = self.size.map_or(u64::MAX, |size| size - self.next);
-            // Blocks stay in their lanes.
-            let lane = u64::from(self.block) - self.next % u64::from(self.block);
-            let length = u32::try_from(left.min(lane)).unwrap_or(self.block);
-            let permit = match idle && self.leaving.is_empty() {
-                true => self.work.room(length).await,
-                false => self.work.room_now(length),
-            };
-            let Some(permit) = permit else { break };
-            self.work.pass(length).await;
-            let block = reader.begin(self.next, length).await?;
-            self.arriving.push_back((self.next, length, block, permit));
-            self.next += u64::from(length);
-        }
-        Ok(())
-    }
-
-    /// Writes a block, after what a short read has left of it has come, too.
-    async fn pass_on(
-        &mut self,
-        reader: &mut Reader,
-        writer: &mut Writer,
-        (offset, length): (u64, u32),
-        data: Bytes,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<(), TransferError> {
-        let data = fill(reader, offset, length, data).await?;
-        let end = offset + data.len() as u64;
-        if data.len() < length as usize {
-            self.ended = Some(end);
-            self.arriving.clear();
-        }
-        let hole = self.sparse && data.iter().all(|byte| *byte == 0);
-        let block = match hole {
-            true => Leaving::Gone,
-            false => writer.begin(offset, data).await?,
-        };
-        self.leaving.push_back((end, block, permit));
-        Ok(())
-    }
-}
-
-/// Reads until a block is whole, or to the end of the file.
-async fn fill(
-    reader: &mut Reader,
-    offset: u64,
-    length: u32,
-    first: Bytes,
-) -> Result<Bytes, TransferError> {
-    if first.is_empty() || first.len() == length as usize {
-        return Ok(first);
-    }
-    let mut data = first.to_vec();
-    while data.len() < length as usize {
-        let count = data.len() as u64;
-        let missing = u32::try_from(u64::from(length).saturating_sub(count)).unwrap_or(length);
-        let more = reader.begin(offset + count, missing).await?.wait().await?;
-        if more.is_empty() {
-            break;
-        }
-        data.extend_from_slice(&more);
-    }
-    Ok(data.into())
 }

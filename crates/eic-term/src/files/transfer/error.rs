@@ -16,6 +16,10 @@ pub enum TransferError {
     #[error(transparent)]
     Remote(#[from] SftpError),
 
+    /// The same, where the copy is written.
+    #[error("at the target: {0}")]
+    Writing(Box<TransferError>),
+
     /// The name, which the other side made, cannot be a file's.
     #[error("{0}")]
     Name(&'static str),
@@ -37,6 +41,13 @@ pub enum TransferError {
     #[error("{0}")]
     TooMuch(&'static str),
 
+    /// The host's tar(1) failed.
+    #[error("tar on the host failed{}{said}", if said.is_empty() { "" } else { ": " })]
+    Archive {
+        /// What it said, made visible.
+        said: String,
+    },
+
     /// It was stopped.
     #[error("cancelled")]
     Cancelled,
@@ -47,9 +58,36 @@ pub enum TransferError {
 }
 
 impl TransferError {
+    /// Marks an error as one of the side that is written to.
+    pub(super) fn writing(self) -> Self {
+        match self {
+            Self::Local(_) | Self::Remote(_) => Self::Writing(Box::new(self)),
+            other => other,
+        }
+    }
+
+    /// Returns the host's word, where it is one.
+    #[must_use]
+    pub fn remote(&self) -> Option<&SftpError> {
+        match self {
+            Self::Remote(error) => Some(error),
+            Self::Writing(error) => error.remote(),
+            _ => None,
+        }
+    }
+
     /// Returns whether the connection was lost.
     pub(super) fn is_lost(&self) -> bool {
-        matches!(self, Self::Remote(error) if error.is_lost())
+        self.remote().is_some_and(SftpError::is_lost)
+    }
+
+    /// Returns whether nothing else can be copied either.
+    pub(super) fn is_fatal(&self) -> bool {
+        let other = matches!(
+            self,
+            Self::Remote(SftpError::Protocol(_) | SftpError::NoSubsystem)
+        );
+        self.is_lost() || other
     }
 
     /// Returns whether nothing bears the name.
@@ -57,6 +95,7 @@ impl TransferError {
         use crate::files::error::StatusCode;
         match self {
             Self::Local(error) => error.kind() == io::ErrorKind::NotFound,
+            Self::Writing(error) => error.is_missing(),
             Self::Remote(error) => error.code() == Some(StatusCode::NO_SUCH_FILE),
             _ => false,
         }

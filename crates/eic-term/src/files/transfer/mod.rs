@@ -1,10 +1,12 @@
 //! Copies of files and folders between here and a host, or between two hosts.
 
+mod archive;
 mod block;
 mod copy;
 mod error;
 mod folder;
 mod host;
+mod pipe;
 mod plan;
 mod rate;
 mod resume;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::error::SftpError;
 pub use error::TransferError;
 pub use host::Host;
 use work::Work;
@@ -94,6 +97,8 @@ pub struct TransferOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TransferEvent<'a> {
+    /// The server has no SFTP: tar(1) there copies, without a temporary name on its side, and resumes nothing.
+    NoSftp,
     /// A file is about to be copied.
     Started {
         /// The source's path.
@@ -211,7 +216,7 @@ impl Transfer {
     /// Copies. A file that fails is an event, and the others go on.
     ///
     /// # Errors
-    /// What is wrong with the target as a whole, or with the connection before the first file.
+    /// What is wrong with the target as a whole, or what has become of the connection.
     pub async fn run(self) -> Result<Summary, TransferError> {
         self.run_until(pending()).await
     }
@@ -229,13 +234,29 @@ impl Transfer {
         let hosts = self.hosts();
         let work = Arc::new(Work::new(self.options, self.on_event));
         let mut cancel = std::pin::pin!(cancel);
-        let tasks = tokio::select! {
-            tasks = plan::tasks(&work, self.sources, self.target) => tasks?,
+        let archive = archive::Plan::new(&self.sources, &self.target);
+        let planned = tokio::select! {
+            planned = plan::tasks(&work, self.sources, self.target) => planned,
             () = &mut cancel => return Ok(Summary { cancelled: true, ..Summary::default() }),
         };
-        let whole = tree::run(&work, tasks, cancel).await;
+        let whole = match planned {
+            Err(TransferError::Remote(SftpError::NoSubsystem)) => {
+                work.tell(TransferEvent::NoSftp);
+                tokio::select! {
+                    done = archive.run(&work) => done.map(|()| true)?,
+                    () = cancel => {
+                        work.cancel();
+                        false
+                    }
+                }
+            }
+            planned => tree::run(&work, planned?, cancel).await,
+        };
         for host in hosts {
             host.settle(Duration::from_secs(2)).await;
+        }
+        if let Some(error) = work.fatal() {
+            return Err(error);
         }
         Ok(Summary {
             took: start.elapsed(),

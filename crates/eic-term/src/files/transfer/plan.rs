@@ -18,13 +18,13 @@ use crate::files::local::{LocalFolder, bytes_of};
 const NO_FOLDER: TransferError = TransferError::Kind("the target is no folder");
 
 /// A path here or there, that is surely one.
-enum Spot {
+pub(super) enum Spot {
     Local(std::path::PathBuf),
     Remote(Host, Vec<u8>),
 }
 
 /// Where sources go.
-enum Target {
+pub(super) enum Target {
     /// Each under its own name.
     Into(Way),
     /// A single one under this name.
@@ -62,8 +62,8 @@ pub(super) async fn tasks(
         let shown = spot.shown();
         match spot.task(work, &target, &shown).await {
             Ok(task) => tasks.extend(task),
-            Err(error) if error.is_lost() => return Err(error),
-            Err(error) => work.failed(&shown, &error),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => work.failed(&shown, error),
         }
     }
     Ok(tasks)
@@ -87,7 +87,7 @@ async fn expand(
         .ask(|sftp| async move { sftp.glob(path).await })
         .await?;
     if paths.is_empty() {
-        work.failed(path, &TransferError::NoMatch);
+        work.failed(path, TransferError::NoMatch);
     }
     to.extend(
         paths
@@ -116,7 +116,7 @@ async fn home(host: &Host, path: Vec<u8>) -> Result<Vec<u8>, TransferError> {
     })
 }
 
-async fn local_target(path: &Path, single: bool) -> Result<Target, TransferError> {
+pub(super) async fn local_target(path: &Path, single: bool) -> Result<Target, TransferError> {
     let opened = {
         let path = path.to_owned();
         blocking(move || LocalFolder::open(&path)).await
@@ -177,7 +177,7 @@ async fn remote_target(host: &Host, path: Vec<u8>, single: bool) -> Result<Targe
 }
 
 /// The folder and the name in it, where a path ends with one.
-fn split(path: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+pub(super) fn split(path: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
     let end = path
         .iter()
         .rposition(|byte| *byte != b'/')
@@ -196,7 +196,7 @@ fn split(path: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
 }
 
 impl Spot {
-    fn shown(&self) -> Vec<u8> {
+    pub(super) fn shown(&self) -> Vec<u8> {
         match self {
             Self::Local(path) => path.as_os_str().as_encoded_bytes().to_vec(),
             Self::Remote(_, path) => path.clone(),
@@ -204,7 +204,7 @@ impl Spot {
     }
 
     /// The folder that it is in and its name there; no name where the path ends in none, as `.` does.
-    async fn place(&self) -> Result<(Place, Option<Vec<u8>>), TransferError> {
+    pub(super) async fn place(&self) -> Result<(Place, Option<Vec<u8>>), TransferError> {
         match self {
             Self::Remote(host, path) => {
                 let (parent, name) = split(path);

@@ -27,6 +27,17 @@ impl Rate {
             .max(512)
     }
 
+    /// Lets so many bytes pass, if it is their turn.
+    pub(super) async fn passes(&self, bytes: u32) -> bool {
+        let mut next = self.next.lock().await;
+        let now = Instant::now();
+        let is_turn = *next <= now;
+        if is_turn {
+            *next = now + cost(bytes, self.per_second);
+        }
+        is_turn
+    }
+
     /// Waits for the turn of so many bytes.
     pub(super) async fn pass(&self, bytes: u32) {
         let turn = {
@@ -56,6 +67,7 @@ mod tests {
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(190), "{took:?}");
+        assert!(!rate.passes(1).await && Rate::new(1).passes(1).await);
         assert_eq!((rate.block(), Rate::new(0).block()), (12_500, 512));
     }
 }

@@ -153,7 +153,7 @@ impl Schedule {
         let work = self.work.clone();
         match task {
             Task::Folder(folder) if self.waiting.len() >= MOST_WAITING => {
-                work.failed(&folder.shown, &TransferError::TooMuch("too many folders"));
+                work.failed(&folder.shown, TransferError::TooMuch("too many folders"));
             }
             Task::Folder(folder) => self.waiting.push(folder),
             Task::File(file) => {
@@ -179,7 +179,7 @@ impl Schedule {
 impl FolderTask {
     async fn run(mut self, work: &Arc<Work>, tasks: &UnboundedSender<Task>) {
         if let Err(error) = self.copy(work, tasks).await {
-            work.failed(&self.shown, &error);
+            work.failed(&self.shown, error);
         }
     }
 
@@ -217,7 +217,7 @@ impl FolderTask {
                 let shown = join(&self.shown, &found.name);
                 let taken = self.take(work, tasks, &from, target.as_ref(), found, &shown);
                 if let Err(error) = taken.await {
-                    work.failed(&shown, &error);
+                    work.failed(&shown, error);
                 }
             }
         }
@@ -333,7 +333,7 @@ fn last(attributes: Attributes) -> Attributes {
 }
 
 /// A pattern without a slash is for the name, one with a slash for the path below what was asked for.
-fn is_excluded(patterns: &[Vec<u8>], name: &[u8], relative: &[u8]) -> bool {
+pub(super) fn is_excluded(patterns: &[Vec<u8>], name: &[u8], relative: &[u8]) -> bool {
     patterns.iter().any(|pattern| match pattern.as_slice() {
         [b'/', path @ ..] => fits(path, relative),
         pattern if pattern.contains(&b'/') => fits(pattern, relative),
@@ -353,7 +353,7 @@ impl FileTask {
         if is_link {
             match link(&copy, work).await {
                 Ok(()) => work.linked(&shown),
-                Err(error) => work.failed(&shown, &error),
+                Err(error) => work.failed(&shown, error),
             }
             drop((end, permit));
             return;
@@ -364,7 +364,7 @@ impl FileTask {
             Ok(Copied::Whole(bytes)) => work.copied(&shown, bytes),
             Ok(Copied::Unchanged) => work.unchanged(&shown, size),
             Err(TransferError::Cancelled) => {}
-            Err(error) => work.failed(&shown, &error),
+            Err(error) => work.failed(&shown, error),
         }
         drop((end, permit));
     }

@@ -30,6 +30,7 @@ pub(super) struct Work {
     rate: Option<Rate>,
     bytes: AtomicU64,
     cancelled: CancellationToken,
+    fatal: Mutex<Option<TransferError>>,
     summary: Mutex<Summary>,
 }
 
@@ -44,6 +45,7 @@ impl Work {
             large: Semaphore::new(LARGE_FILES),
             bytes: AtomicU64::new(0),
             cancelled: CancellationToken::new(),
+            fatal: Mutex::default(),
             summary: Mutex::default(),
         }
     }
@@ -75,6 +77,14 @@ impl Work {
     /// Takes room for a block where there is some.
     pub(super) fn room_now(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
         self.room.clone().try_acquire_many_owned(bytes).ok()
+    }
+
+    /// Whether so many bytes may pass now.
+    pub(super) async fn passes(&self, bytes: u32) -> bool {
+        match &self.rate {
+            Some(rate) => rate.passes(bytes).await,
+            None => true,
+        }
     }
 
     /// Waits until so many bytes may pass.
@@ -115,12 +125,28 @@ impl Work {
         self.tell(TransferEvent::Unchanged { path, size });
     }
 
-    pub(super) fn failed(&self, path: &[u8], error: &TransferError) {
+    /// Tells of what was not copied; what keeps all else from being copied, too, ends the work.
+    pub(super) fn failed(&self, path: &[u8], error: TransferError) {
         if matches!(error, TransferError::Cancelled) {
             return;
         }
+        if error.is_fatal() {
+            let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+            fatal.get_or_insert(error);
+            self.cancel();
+            return;
+        }
         self.count(|summary| summary.failed += 1);
-        self.tell(TransferEvent::Failed { path, error });
+        self.tell(TransferEvent::Failed {
+            path,
+            error: &error,
+        });
+    }
+
+    /// What has ended the work.
+    pub(super) fn fatal(&self) -> Option<TransferError> {
+        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        fatal.take()
     }
 
     /// Stops what is under way.

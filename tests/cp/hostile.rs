@@ -1,0 +1,102 @@
+//! Servers that lie: `evil_sftp.py` is the subsystem, and each case one of its lies.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+use eic_sandbox::Config;
+
+use super::support::{Outcome, Sandbox, peer, run};
+use super::there;
+use super::tree::names;
+
+const SERVER: &str = include_str!("evil_sftp.py");
+
+/// Fetches the folder `evil` from a server with this lie; what is in the folder around the target comes back, too.
+fn fetch(lie: &str) -> Option<(Outcome, tempfile::TempDir)> {
+    if !peer("sshd") || !peer("python3") {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("server");
+    fs::write(&program, SERVER).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let option = format!("Subsystem sftp {} {lie}", program.display());
+    let sandbox = Sandbox::with(Config::default().sshd(true).sshd_option(option));
+    fs::create_dir_all(folder.path().join("around/target")).unwrap();
+    if lie == "folder-over-link" {
+        fs::create_dir(folder.path().join("around/target/evil")).unwrap();
+        symlink("../..", folder.path().join("around/target/evil/way")).unwrap();
+    }
+    let mut command = sandbox.eic_term(["cp", "-rp"]);
+    let target = folder.path().join("around/target");
+    let outcome = run(command.arg(there("evil")).arg(target));
+    Some((outcome, folder))
+}
+
+#[test]
+fn no_lie_leads_out_of_the_folder_hangs_or_fills_the_memory() {
+    // The lie, the exit code, what is said, and what is in target/evil afterwards.
+    let table: &[(&str, i32, &str, &[&str])] = &[
+        ("names", 1, "the name has a slash in it", &["good"]),
+        ("folder-over-link", 1, "way", &["good", "way"]),
+        ("wrong-kind", 1, "", &["good"]),
+        ("short-reads", 0, "", &["good"]),
+        ("ends-early", 1, "ended after 4 bytes", &["good"]),
+        ("too-much-data", 255, "more than was asked for", &[]),
+        ("endless-data", 0, "", &["good"]),
+        ("deep", 1, "too deep", &["good", "x"]),
+        ("endless-names", 1, "more than a million names", &["good"]),
+        ("wrong-id", 255, "an answer to no request", &[]),
+        ("huge-packet", 255, "a packet is too long", &[]),
+        ("dies", 255, "", &[]),
+    ];
+    for (lie, code, said, expected) in table {
+        let Some((outcome, folder)) = fetch(lie) else {
+            return;
+        };
+        let code = if *code == 255 {
+            vec![1, 255]
+        } else {
+            vec![*code]
+        };
+        assert!(
+            code.contains(&outcome.code.unwrap_or(-1)),
+            "{lie}: {:?} {}",
+            outcome.code,
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains(said), "{lie}: {}", outcome.stderr);
+        assert!(
+            outcome.took < Duration::from_secs(100),
+            "{lie}: {:?}",
+            outcome.took
+        );
+        assert!(
+            !outcome.stderr.contains('\x1b'),
+            "{lie}: {}",
+            outcome.stderr
+        );
+        let around = folder.path().join("around");
+        assert_eq!(names(&around), ["target"], "{lie}");
+        let evil = around.join("target/evil");
+        let found = if evil.exists() {
+            names(&evil)
+        } else {
+            Vec::new()
+        };
+        let real: Vec<_> = found
+            .iter()
+            .filter(|name| !name.starts_with("n-"))
+            .collect();
+        if !expected.is_empty() {
+            assert_eq!(real, *expected, "{lie}: {}", outcome.stderr);
+        }
+        assert!(
+            !found.iter().any(|name| name.contains(".eic-")),
+            "{lie}: {found:?}"
+        );
+        assert!(!folder.path().join("around/escaped").exists(), "{lie}");
+    }
+}
