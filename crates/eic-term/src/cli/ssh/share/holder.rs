@@ -187,6 +187,7 @@ impl Holder {
             }
         }
         self.stop();
+        visits.shutdown().await;
         // Where it is lost, there is nobody to say goodbye to.
         timeout(FAREWELL, session.close()).await.ok();
         outcome.unwrap_or(Ok(ExitCode::SUCCESS))
