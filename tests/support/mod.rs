@@ -222,6 +222,24 @@ pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// OpenSSH's SFTP server; missing, it is said like any peer.
+pub(crate) fn find_sftp_server() -> Option<std::path::PathBuf> {
+    let folders = [
+        "/usr/lib/openssh",
+        "/usr/libexec/openssh",
+        "/usr/libexec",
+        "/usr/lib/ssh",
+    ];
+    let mut paths = folders
+        .iter()
+        .map(|folder| Path::new(folder).join("sftp-server"));
+    let found = paths.find(|path| path.is_file());
+    if found.is_none() {
+        peer("sftp-server");
+    }
+    found
+}
+
 /// Bytes that do not repeat soon, the same in every run.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -66,6 +66,7 @@ mod trust;
 mod visible;
 mod wire;
 
+pub mod files;
 pub mod share;
 pub mod ssh_config;
 #[cfg(feature = "terminal")]

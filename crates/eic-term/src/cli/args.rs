@@ -9,7 +9,9 @@ use eic_term::{ConnectionType, TrustLevel};
 
 use super::escape::EscapeChar;
 use super::forward_args::{Forward, Forwardings};
+use super::report::Failure;
 use super::setup_args::Setup;
+use super::sftp::{How, InstancePlace, Settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +22,7 @@ Examples:
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
   ssh -o ProxyCommand='eic-term tunnel %h' ec2-user@i-0123456789abcdef0
   eic-term forward db-1 -L 5432:localhost:5432  a port that stays, whatever becomes of the connection
+  eic-term sftp web-1:/var/log                files at a prompt, as OpenSSH's `sftp` has it
   eic-term setup git                          the lines that make git use it
   eic-term list 'web-*'                       what is there and how it would be reached
 
@@ -61,6 +64,8 @@ pub(crate) enum Command {
     Forward(Forward),
     /// Open an endpoint's tunnel: on stdio as a ProxyCommand, or on a local port
     Tunnel(Tunnel),
+    /// Get and put files by the commands of OpenSSH's `sftp`, at a prompt or from a file
+    Sftp(Sftp),
     /// Push a public key of your own; the instance takes it for 60 seconds
     SendKey(SendKey),
     /// List instances and how each would be reached
@@ -222,9 +227,11 @@ pub(crate) struct Interactive {
 
 impl Common {
     /// What holds where nothing is typed: the environment's words.
-    pub(crate) fn untyped() -> Result<Self, clap::Error> {
+    pub(crate) fn untyped() -> Result<Self, Failure> {
         // Anything will do for a target.
-        Ok(Cli::try_parse_from(["eic-term", "any"])?.common)
+        let read = Cli::try_parse_from(["eic-term", "any"]);
+        let read = read.map_err(|source| Failure::new("cannot read the environment", source))?;
+        Ok(read.common)
     }
 
     /// What holds for the hosts on the way, too: whose account it is and what is believed there.
@@ -374,6 +381,59 @@ pub(crate) struct Tunnel {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Sftp {
+    /// The instance, and a folder to begin in or files to fetch at once
+    #[arg(value_name = "[USER@]TARGET[:PATH]")]
+    pub(crate) place: InstancePlace,
+
+    /// Where to put what is fetched at once
+    #[arg(value_name = "LOCAL")]
+    pub(crate) local: Option<String>,
+
+    /// Commands to run, a line each, from a file or `-` for standard input: the first that fails ends it, unless
+    /// it begins with `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) batch: Option<std::ffi::OsString>,
+
+    /// Go on from what is there of files
+    #[arg(short = 'a', long)]
+    pub(crate) resume: bool,
+
+    /// Wait until files are on the disk
+    #[arg(short = 'f', long)]
+    pub(crate) sync: bool,
+
+    /// Take modes and times along
+    #[arg(short = 'p', long)]
+    pub(crate) preserve: bool,
+
+    /// Take folders with what is in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    /// SSH port [default: 22]
+    #[arg(short = 'P', value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ssh_port: Option<u16>,
+}
+
+impl Sftp {
+    /// How to work.
+    pub(crate) fn settings(&self, quiet: bool) -> Settings {
+        Settings {
+            batch: self.batch.clone(),
+            how: How {
+                resume: self.resume,
+                sync: self.sync,
+                preserve: self.preserve,
+                recursive: self.recursive,
+            },
+            quiet: quiet || self.batch.is_some(),
+            ..Settings::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SendKey {
     /// The instance to push the key to
     pub(crate) target: Target,
@@ -488,6 +548,19 @@ mod tests {
             Misuse::NotInteractive
         );
         assert_eq!(parse("eic-term -q").unwrap_err(), Misuse::NoTarget);
+    }
+
+    #[test]
+    fn sftp_has_a_p_of_its_own() {
+        let line = "eic-term sftp -rp -P 2022 me@web-1:a b";
+        let (common, command) = Cli::parse_from(line.split(' ')).into_command().unwrap();
+        let Command::Sftp(sftp) = command else {
+            panic!("not sftp");
+        };
+        assert!(sftp.preserve && sftp.recursive);
+        assert_eq!((sftp.ssh_port, common.ssh_port), (Some(2022), Some(2022)));
+        assert_eq!(sftp.place.target.to_string(), "me@web-1");
+        assert_eq!(sftp.place.path.as_deref(), Some("a"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod send_key;
 mod settings;
 mod setup;
 mod setup_args;
+mod sftp;
 mod ssh;
 mod streams;
 mod term;
@@ -49,6 +50,10 @@ pub(crate) fn main() -> ExitCode {
     if let Some(arguments) = ssh::arguments(std::env::args_os()) {
         let ui = Ui::new(false, 0);
         return ended(ssh::run(&arguments, &ui), &ui);
+    }
+    if let Some(arguments) = sftp::arguments(std::env::args_os()) {
+        let ui = Ui::new(false, 0);
+        return ended(sftp::run_program(&arguments, &ui), &ui);
     }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
@@ -100,6 +105,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Exec(args) => exec::run(common, &args, ui).await,
         Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
+        Command::Sftp(args) => sftp::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
         Command::List(args) => list::run(common, &args, ui).await,
         Command::Setup(args) => setup::run(&args, ui),

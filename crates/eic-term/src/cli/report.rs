@@ -13,7 +13,7 @@ use super::args::Misuse;
 /// The exit code of a failure of our own, as ssh(1)'s.
 pub(crate) const FAILED: u8 = 255;
 /// The exit code of what a person has cancelled, as of a program that Ctrl-C ends.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 /// The exit code of wrong usage.
 const USAGE: u8 = 2;
 

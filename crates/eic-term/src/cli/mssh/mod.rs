@@ -11,8 +11,8 @@ use eic_auth::InstanceId;
 use self::command_line::{Asked, CommandLine, Misuse, Program};
 use super::args::Common;
 use super::report::Failure;
-use super::ssh;
 use super::ui::Ui;
+use super::{sftp, ssh};
 
 /// The user where none is named, whatever OpenSSH's configuration says.
 const USER: &str = "ec2-user";
@@ -57,14 +57,13 @@ fn start(program: Program, line: CommandLine, ui: &Ui) -> Result<ExitCode, Failu
     let account = account(&line)?;
     match program {
         Program::Mssh => ssh::run_for(&ssh_arguments(line), account, ui),
-        Program::Msftp => sftp(&sftp_arguments(line), &account),
+        Program::Msftp => sftp::run_for(&sftp_arguments(line), &account, ui),
     }
 }
 
 /// Whose instances they are, and which one is meant.
 fn account(line: &CommandLine) -> Result<Common, Failure> {
-    let untyped = Common::untyped();
-    let untyped = untyped.map_err(|source| Failure::new("cannot read the environment", source))?;
+    let untyped = Common::untyped()?;
     let id = line.instance.as_ref().map(|id| id.parse::<InstanceId>());
     let id = id.transpose();
     Ok(Common {
@@ -103,15 +102,6 @@ fn sftp_arguments(line: CommandLine) -> Vec<OsString> {
     words.push(format!("{user}@{}{path}", line.host).into());
     words.extend(line.command);
     words
-}
-
-/// The seam to the `sftp` command, which takes these arguments, and the account that says whose instances they are.
-fn sftp(_arguments: &[OsString], _account: &Common) -> Result<ExitCode, Failure> {
-    Err(Failure::caused(
-        "cannot copy files as msftp",
-        "this version has no sftp command",
-    )
-    .advised("`sftp -S PROGRAM`, where PROGRAM is a link to this one by the name of ssh"))
 }
 
 fn usage(program: Program) -> String {

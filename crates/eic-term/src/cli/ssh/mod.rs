@@ -30,7 +30,7 @@ use std::time::Duration;
 use eic_term::ssh_config::{
     self, LogLevel, Messages, Refused, Request, Resolution, ResolvedOptions,
 };
-use eic_term::{AlgorithmLists, visible};
+use eic_term::{AlgorithmLists, Session, visible};
 
 pub(crate) use self::configured::Configured;
 pub(crate) use self::host::Stream;
@@ -64,9 +64,7 @@ struct Run<'a> {
 
 /// Does what the command line asks for.
 pub(crate) fn run(arguments: &[OsString], ui: &Ui) -> Result<ExitCode, Failure> {
-    let account = Common::untyped();
-    let account = account.map_err(|source| Failure::new("cannot read the environment", source))?;
-    run_for(arguments, account, ui)
+    run_for(arguments, Common::untyped()?, ui)
 }
 
 /// The same with an account's instances.
@@ -76,21 +74,11 @@ pub(crate) fn run_for(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let (process, arguments) = Process::of(arguments);
-    let resolution = match resolve(arguments)? {
-        Ok(resolution) => resolution,
-        Err(Refused(messages)) => {
-            say(&messages, ui)?;
-            return Ok(ExitCode::from(FAILED));
-        }
-    };
-    // What there is to say, the process in the foreground has said.
-    if process == Process::Foreground {
-        say(&resolution.warnings, ui)?;
-    }
-    match resolution.request {
-        Request::Version => ui.notice(&version()),
-        Request::Query(lines) | Request::Print(lines) => ui.result(&lines.join("\n"))?,
-        Request::Connect(options) => {
+    match request(arguments, process == Process::Foreground, ui)? {
+        None => return Ok(ExitCode::from(FAILED)),
+        Some(Request::Version) => ui.notice(&version()),
+        Some(Request::Query(lines) | Request::Print(lines)) => ui.result(&lines.join("\n"))?,
+        Some(Request::Connect(options)) => {
             let run = Run {
                 options: &options,
                 account: &process.account(account),
@@ -102,15 +90,50 @@ pub(crate) fn run_for(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Logs in as the command line asks for, for `work` in the place of its command.
+pub(crate) fn with_session(
+    arguments: &[OsString],
+    account: &Common,
+    ui: &Ui,
+    work: impl AsyncFnOnce(&Session, &ResolvedOptions, &Ui) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    let Some(Request::Connect(options)) = request(arguments, true, ui)? else {
+        return Ok(ExitCode::from(FAILED));
+    };
+    let ui = started(&options)?;
+    let outcome = super::block_on(2, async {
+        let (session, _update) = open::open(&options, false, account, &ui).await?;
+        ui.timeline(session.timeline());
+        work(&session, &options, &ui).await
+    });
+    Ok(super::ended(outcome, &ui))
+}
+
+/// What a command line asks for, after what is to be said of it (a process in the background leaves its warnings to the
+/// one in the foreground); `None` where it is refused.
+fn request(arguments: &[OsString], warns: bool, ui: &Ui) -> Result<Option<Request>, Failure> {
+    match resolve(arguments)? {
+        Ok(resolution) => {
+            if warns {
+                say(&resolution.warnings, ui)?;
+            }
+            Ok(Some(resolution.request))
+        }
+        Err(Refused(messages)) => {
+            say(&messages, ui)?;
+            Ok(None)
+        }
+    }
+}
+
 /// Resolves the command line with this machine's files; the outer error is that it cannot be asked.
 fn resolve(arguments: &[OsString]) -> Result<Result<Resolution, Refused>, Failure> {
     let machine = Machine::this()?;
     Ok(ssh_config::resolve(arguments, &machine))
 }
 
-/// Logs in and does what the session is for.
-fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
-    let options = run.options;
+/// Starts the log and says how much is said.
+fn started(options: &ResolvedOptions) -> Result<Ui, Failure> {
     let verbose = verbosity(options.log_level);
     let quiet = matches!(
         options.log_level,
@@ -126,7 +149,13 @@ fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
     let ui = Ui::new(quiet, verbose).mark("debug1: ");
     let ui = ui.batch(options.batch_mode).log(log);
     unsupported(options).iter().for_each(|said| ui.notice(said));
-    let workers = if session::will_want_pty(options) {
+    Ok(ui)
+}
+
+/// Logs in and does what the session is for.
+fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
+    let ui = started(run.options)?;
+    let workers = if session::will_want_pty(run.options) {
         1
     } else {
         2

@@ -1,0 +1,86 @@
+//! Paths, the shell and other programs on Unix.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use eic_term::files::Attributes;
+use rustix::fs::Mode;
+
+/// Lists files.
+pub(super) const LIST: &str = "ls";
+
+/// A path out of bytes.
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+/// A path's bytes.
+pub(super) fn bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
+}
+
+/// Whether a name can be a file's in a folder.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
+}
+
+/// Makes a file to write, or opens it.
+pub(super) fn create(path: &Path, mode: u32, empty: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(empty);
+    // It has to be written once more, where that is cut.
+    options.mode(mode | 0o200).open(path)
+}
+
+/// Opens a folder, to set what is known of it.
+pub(super) fn open_folder(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Gives a file its mode and its times.
+pub(super) fn preserve(file: &File, attributes: &Attributes) -> io::Result<()> {
+    if let Some(mode) = attributes.permissions() {
+        file.set_permissions(Permissions::from_mode(mode & 0o777))?;
+    }
+    super::times::set(file, attributes)
+}
+
+/// What is known of a file here.
+pub(super) fn attributes(of: &Metadata) -> Attributes {
+    let seconds = |time: i64| u32::try_from(time).unwrap_or_default();
+    Attributes {
+        size: Some(of.size()),
+        owner: Some((of.uid(), of.gid())),
+        mode: Some(of.mode()),
+        times: Some((seconds(of.atime()), seconds(of.mtime()))),
+    }
+}
+
+pub(super) fn set_umask(mask: u32) -> io::Result<()> {
+    rustix::process::umask(Mode::from_bits_truncate(mask & 0o777));
+    Ok(())
+}
+
+/// The user's shell, with a line to run.
+pub(super) fn shell(line: Option<&[u8]>) -> Command {
+    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let mut command = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
+    if let Some(line) = line {
+        command.arg("-c").arg(OsStr::from_bytes(line));
+    }
+    command
+}
+
+/// A program that Ctrl-C does not end.
+pub(super) fn undisturbed(program: &OsStr) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "trap '' INT; exec \"$0\" \"$@\""])
+        .arg(program);
+    command
+}
