@@ -97,9 +97,7 @@ def serve():
             found = entries(path) if word not in listed else None
             listed.add(word)
             if LIE == "endless-names":
-                count += 1
-                found = [(b"good", FILE, len(CONTENT))] + [(b"n-%d-%d" % (count, n), FILE | 0o10000, 0)
-                                                           for n in range(2000)]
+                found = [(b"good", FILE, len(CONTENT))] * 2000
             if found is None:
                 status(number, 1)
             else:

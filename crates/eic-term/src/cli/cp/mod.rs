@@ -29,6 +29,8 @@ use super::report::Failure;
 use super::ssh::Configured;
 use super::ui::Ui;
 
+/// The most failures that are told one by one; a server can make up any number.
+const MOST_TOLD: u32 = 1000;
 /// The exit code where something was not copied.
 const INCOMPLETE: u8 = 1;
 
@@ -146,12 +148,17 @@ fn teller(
     ui: Ui,
 ) -> impl FnMut(TransferEvent<'_>) + Send + 'static {
     let (as_json, dry) = (args.json, args.dry_run);
+    let mut failures = 0_u32;
     move |event| {
         meter
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .hear(&event);
         if let TransferEvent::Failed { path, error } = &event {
+            failures = failures.saturating_add(1);
+            if failures > MOST_TOLD {
+                return;
+            }
             let what = format!("cannot copy {}", show(path));
             ui.failure(&Failure::new(what, error).advised_by(advice(error)));
         }
