@@ -1,6 +1,7 @@
 //! A started command, its streams and how it ended.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -114,9 +115,12 @@ impl Child {
     ///
     /// # Errors
     /// [`Error::Disconnected`].
-    pub async fn signal(&self, signal: Signal) -> Result<(), Error> {
-        let sent = self.writer.signal(Sig::Custom(signal.0)).await;
-        sent.map_err(|_| self.session.peer().lost())
+    pub fn signal(&self, signal: Signal) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (writer, session) = (self.writer.clone(), self.session.clone());
+        async move {
+            let sent = writer.signal(Sig::Custom(signal.0)).await;
+            sent.map_err(|_| session.peer().lost())
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod connect;
 mod connection;
 mod destination;
 mod error;
+mod fleet;
 mod flow;
 mod forward;
 mod handler;
@@ -53,6 +54,8 @@ mod pattern;
 mod pty;
 mod pump;
 mod quota;
+#[cfg(feature = "ec2")]
+mod remembered;
 mod route;
 mod session;
 mod survey;
@@ -73,6 +76,8 @@ pub use connect::{ConnectOptions, Connector};
 pub use connection::{Connection, SessionBuilder};
 pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
+pub use fleet::{Fleet, Place, Turn};
+pub use flow::{Transcript, Transcripts};
 pub use forward::{
     Address, Bind, DynamicForward, LocalForward, Persistent, PersistentEvent, RemoteForward,
     RemoteStream,

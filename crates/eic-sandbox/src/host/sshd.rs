@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::builtin::ACCEPTED_VARIABLES;
-use super::{HostKeys, platform};
+use super::{HostKeys, INSTANCE, platform};
 use crate::Error;
 use crate::keys::{Keys, authorized_keys};
 
@@ -94,6 +94,7 @@ impl Sshd {
     fn settings(&self) -> String {
         let keys = self.authorized_keys_folder();
         let variables = ACCEPTED_VARIABLES.join(" ");
+        let instance = self.folder.file_name().unwrap_or_default();
         format!(
             "AuthorizedKeysFile {}/%u {}\n\
              PidFile none\n\
@@ -105,9 +106,11 @@ impl Sshd {
              KbdInteractiveAuthentication no\n\
              PrintMotd no\n\
              Subsystem sftp internal-sftp\n\
-             AcceptEnv LC_* {variables}\n",
+             AcceptEnv LC_* {variables}\n\
+             SetEnv {INSTANCE}={}\n",
             keys.display(),
-            self.permanent_keys_file().display()
+            self.permanent_keys_file().display(),
+            instance.display()
         )
     }
 

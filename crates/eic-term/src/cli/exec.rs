@@ -3,28 +3,82 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::args::{Common, Exec};
-use super::forwards::Forwards;
-use super::report::Failure;
-use super::ui::Ui;
-use super::{connect, interactive, streams};
+use eic_term::Session;
 
-pub(crate) async fn run(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
+use super::args::{Common, Exec, Misuse};
+use super::fleet::{Feed, TIMED_OUT};
+use super::forwards::Forwards;
+use super::report::{Failure, INTERRUPTED};
+use super::streams::Input;
+use super::ui::Ui;
+use super::{connect, fleet, interactive, picker, streams};
+
+pub(crate) async fn run(common: &Common, mut args: Exec, ui: &Ui) -> Result<ExitCode, Failure> {
+    if args.target.is_empty() && !args.several.names_some() {
+        if !picker::can_pick(ui) {
+            return Err(Failure::usage(Misuse::NoTarget));
+        }
+        for id in picker::pick(common, true).await? {
+            args.target.push(connect::picked_target(None, &id)?);
+        }
+        if args.target.is_empty() {
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    run_on(common, &args, ui).await
+}
+
+async fn run_on(common: &Common, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
+    let [target] = &*args.target else {
+        return Box::pin(fleet::run(common, args, ui)).await;
+    };
+    if fleet::means_several(&args.target, &args.several) {
+        return Box::pin(fleet::run(common, args, ui)).await;
+    }
     let with_pty = args.interactive.wants_pty(false);
-    let session = connect::log_in(common, &args.target, with_pty, ui).await?;
-    let forwards = Forwards::open(&args.forwardings, &session, ui).await?;
-    let command = session.command(join_words(&args.command));
-    let command = args.interactive.lend_agent(command)?;
-    if with_pty {
-        return interactive::interact(command, &session, forwards, &args.interactive, ui).await;
+    let session = connect::log_in(common, target, with_pty, ui).await?;
+    on(&session, args, ui).await
+}
+
+/// Runs the command in a session.
+pub(crate) async fn on(session: &Session, args: &Exec, ui: &Ui) -> Result<ExitCode, Failure> {
+    let forwards = Forwards::open(&args.forwardings, session, ui).await?;
+    let with_input = !args.no_stdin && args.several.script.as_deref() != Some("-".as_ref());
+    let script = args.several.script.as_deref();
+    let script = script.map(fleet::read_script).transpose()?;
+    let command = match &script {
+        Some(script) => fleet::script_command(script, &args.command, with_input),
+        None => join_words(&args.command),
+    };
+    let command = args.interactive.lend_agent(session.command(command))?;
+    if args.interactive.wants_pty(false) {
+        return interactive::interact(command, session, forwards, &args.interactive, ui).await;
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, args.no_stdin, ui).await
+    let input = match script {
+        Some(script) => Input::Feed(Feed::new(script, with_input)),
+        None if with_input => Input::Ours,
+        None => Input::None,
+    };
+    let joined = streams::join(child, input, ui);
+    let Some(limit) = args.several.timeout else {
+        return joined.await;
+    };
+    match tokio::time::timeout(limit, joined).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            ui.notice(&format!(
+                "the command took longer than {} s",
+                limit.as_secs_f64()
+            ));
+            Ok(ExitCode::from(TIMED_OUT))
+        }
+    }
 }
 
 /// Joins words by spaces, as ssh(1) does: the remote shell reads them, not ours.
-fn join_words(words: &[OsString]) -> Vec<u8> {
+pub(crate) fn join_words(words: &[OsString]) -> Vec<u8> {
     let words: Vec<_> = words.iter().map(|word| word.as_encoded_bytes()).collect();
     words.join(&b' ')
 }

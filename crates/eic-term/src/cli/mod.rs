@@ -2,11 +2,14 @@
 
 mod advice;
 mod args;
+mod cache;
+mod complete;
 mod config;
 mod connect;
 mod escape;
 mod exec;
 mod expiry;
+mod fleet;
 mod folders;
 mod forward;
 mod forward_args;
@@ -16,6 +19,7 @@ mod identities;
 mod interactive;
 mod list;
 mod log;
+mod picker;
 mod progress;
 mod recording;
 mod report;
@@ -43,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
         let ui = Ui::new(false, 0);
         return ended(ssh::run(&arguments, &ui), &ui);
     }
+    complete::answer();
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
     log::start(cli.common.verbose, None);
@@ -57,7 +62,11 @@ fn ended(outcome: Result<ExitCode, Failure>, ui: &Ui) -> ExitCode {
 }
 
 fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (common, command) = cli.into_command().map_err(Failure::usage)?;
+    let can_pick = picker::can_pick(ui);
+    if !can_pick && std::env::args_os().len() == 1 {
+        return complete::help();
+    }
+    let (common, command) = cli.into_command(can_pick).map_err(Failure::usage)?;
     block_on(workers(&command), dispatch(&common, command, ui))
 }
 
@@ -81,7 +90,7 @@ fn block_on(
 /// from a second one.
 fn workers(command: &Command) -> usize {
     match command {
-        Command::Connect(_) => 1,
+        Command::Connect(_) | Command::Pick(_) => 1,
         Command::Exec(args) if args.interactive.wants_pty(false) => 1,
         _ => 2,
     }
@@ -90,7 +99,8 @@ fn workers(command: &Command) -> usize {
 async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode, Failure> {
     match command {
         Command::Connect(args) => connect::run(common, &args, ui).await,
-        Command::Exec(args) => exec::run(common, &args, ui).await,
+        Command::Pick(args) => connect::pick(common, args, ui).await,
+        Command::Exec(args) => exec::run(common, args, ui).await,
         Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
         Command::SendKey(args) => send_key::run(common, &args, ui).await,
@@ -98,5 +108,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         // It is run before anything else is read, where it is the first word.
         Command::Ssh { .. } => Err(Failure::usage(Misuse::BeforeSsh)),
         Command::Trust(args) => trust::run(common, &args, ui).await,
+        Command::Completion { shell } => complete::script(&shell, ui),
+        Command::Man { folder } => complete::manual(&folder, ui),
     }
 }

@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use eic_term::{Timeline, terminal};
 use tokio_util::task::AbortOnDropHandle;
+use unicode_width::UnicodeWidthChar;
 
 /// How long nobody wonders.
 const DELAY: Duration = Duration::from_millis(500);
 const INTERVAL: Duration = Duration::from_millis(100);
-/// To the line's start, and nothing on it.
-const ERASE: &str = "\r\x1b[K";
+/// Nothing from here to the screen's end.
+const ERASE: &str = "\r\x1b[J";
+/// The line above.
+const UP: &str = "\x1b[A";
 
-/// The terminal's last line, while it is ours.
+/// The terminal's last lines, while they are ours.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Line(Arc<Mutex<Content>>);
 
@@ -63,7 +66,8 @@ impl Content {
     /// Shows this text instead of what is there. Nothing is left to do where standard error is gone.
     fn show(&mut self, text: String) {
         if self.shown != text {
-            write!(io::stderr().lock(), "{ERASE}{text}").ok();
+            let up = UP.repeat(self.shown.matches('\n').count());
+            write!(io::stderr().lock(), "{up}{ERASE}{text}").ok();
             self.shown = text;
         }
     }
@@ -77,15 +81,22 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn start(target: String, timeline: Timeline, line: Line) -> Self {
+        let started = Instant::now();
+        Self::draw(line, move || {
+            let step = timeline.current()?;
+            let text = format!("{target}: {step} …{}", seconds(started.elapsed()));
+            Some(fitting(&text, terminal::size().columns.into()))
+        })
+    }
+
+    /// Shows what `text` returns, ten times a second; `None` leaves what is there.
+    pub(crate) fn draw(line: Line, text: impl Fn() -> Option<String> + Send + 'static) -> Self {
         let drawn = line.clone();
         line.change(|content| content.ours = true);
         let task = tokio::spawn(async move {
-            let started = Instant::now();
             tokio::time::sleep(DELAY).await;
             loop {
-                if let Some(step) = timeline.current() {
-                    let text = format!("{target}: {step} …{}", seconds(started.elapsed()));
-                    let text = fitting(&text, terminal::size().columns.into());
+                if let Some(text) = text() {
                     // It may have been aborted meanwhile, which stops it at an await only.
                     drawn.change(|content| {
                         if content.ours {
@@ -120,6 +131,14 @@ fn seconds(elapsed: Duration) -> String {
 }
 
 /// As much as fits on one line without wrapping.
-fn fitting(text: &str, columns: usize) -> String {
-    text.chars().take(columns.saturating_sub(1)).collect()
+pub(crate) fn fitting(text: &str, columns: usize) -> String {
+    let mut left = columns.saturating_sub(1);
+    let fits = |character: &char| {
+        let width = character.width().unwrap_or_default();
+        left.checked_sub(width).is_some_and(|rest| {
+            left = rest;
+            true
+        })
+    };
+    text.chars().take_while(fits).collect()
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 
-use eic_auth::{Error as Aws, TunnelError};
+use eic_auth::{Error as Aws, Instance, TunnelError};
 use eic_term::{Cause, Error, visible};
 
 use super::advice;
@@ -13,16 +13,18 @@ use super::args::Misuse;
 /// The exit code of a failure of our own, as ssh(1)'s.
 pub(crate) const FAILED: u8 = 255;
 /// The exit code of what a person has cancelled, as of a program that Ctrl-C ends.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 /// The exit code of wrong usage.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// What ends a command early.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     what: String,
     causes: Vec<String>,
     advice: Option<String>,
+    /// The instances where one was meant and several match.
+    pub(crate) matches: Vec<Instance>,
     pub(crate) exit_code: u8,
 }
 
@@ -65,7 +67,7 @@ impl Failure {
         let (what, advice) = match misuse {
             Misuse::NoTarget => (
                 "no instance named",
-                "`eic-term TARGET`, or `eic-term --help`",
+                "`eic-term TARGET`, or `eic-term --help`; on a terminal a list to pick from opens",
             ),
             Misuse::NothingToForward => (
                 "nothing to forward",
@@ -78,6 +80,14 @@ impl Failure {
             Misuse::NotInteractive => (
                 "an option of interactive sessions stands before a command that opens none",
                 "`connect` and `exec` take -t, -T, -e, --term and --record",
+            ),
+            Misuse::OneOnly => (
+                "several instances match, and a terminal, forwards or the agent are for one",
+                "one of them, or without -t, -A, -L, -R and -D",
+            ),
+            Misuse::OneInput => (
+                "standard input is wanted for several things",
+                "a file in the place of one `-`; --broadcast-stdin takes it all",
             ),
             Misuse::BeforeSsh => (
                 "options stand before `ssh`",
@@ -110,6 +120,7 @@ impl Failure {
             what,
             causes: kept,
             advice,
+            matches: Vec::new(),
             exit_code: FAILED,
         }
     }
@@ -132,6 +143,10 @@ impl From<&Error> for Failure {
         causes.extend(chain(error.source()));
         let failure = Self::of(visible(&what), causes, advice::on(error));
         match error {
+            Error::Aws(Aws::Ambiguous { matches, .. }) => Self {
+                matches: matches.clone(),
+                ..failure
+            },
             Error::Cancelled => Self {
                 exit_code: INTERRUPTED,
                 ..failure

@@ -7,6 +7,7 @@ use eic_auth::{Api, ApiConfig, Target};
 use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel};
 
 use super::args::Common;
+use super::cache::{Cache, Scope};
 use super::config::{Config, Defaults};
 use super::folders;
 use super::identities;
@@ -19,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// Everything a command needs to know.
 pub(crate) struct Settings {
     pub(crate) options: ConnectOptions,
+    config: Config,
     api: ApiConfig,
     identity_files: Vec<PathBuf>,
     agent: bool,
@@ -34,17 +36,28 @@ impl Settings {
         };
         let config = Config::read(&path, common.config.is_some())?;
         let typed = target.map(|target| target.selector.to_string());
-        let (api, options, identity_files) = merge(
-            common,
-            config.defaults(typed.as_deref().unwrap_or_default()),
-        );
+        let names = [typed.as_deref().unwrap_or_default()];
+        let (api, options, identity_files) = merge(common, config.defaults(&names));
         Ok(Self {
             api,
             options,
+            config,
             identity_files,
             agent: common.agent,
             level: common.host_key.unwrap_or_default(),
         })
+    }
+
+    /// What holds for one instance of several, which goes by these names; with its key files.
+    pub(crate) fn of(&self, common: &Common, names: &[&str]) -> (ConnectOptions, Vec<PathBuf>) {
+        let (_, options, identity_files) = merge(common, self.config.defaults(names));
+        (options, identity_files)
+    }
+
+    /// The cache of the account and the region that are called, unless none is wanted.
+    pub(crate) fn cache(&self, common: &Common, region: &str) -> Option<Cache> {
+        let scope = Scope::new(self.api.profile.as_deref(), region);
+        Cache::of(scope).filter(|_| !common.no_cache)
     }
 
     /// Loads the AWS configuration.
@@ -55,14 +68,14 @@ impl Settings {
     }
 
     /// Makes a connector that believes host keys as `--host-key` says.
-    pub(crate) async fn connector(self, ui: &Ui) -> Result<Connector, Failure> {
+    pub(crate) async fn connector(&self, ui: &Ui) -> Result<Connector, Failure> {
         let teller = ui.clone();
         let trust = Trust::new(PinFile::new(folders::pins()?))
             .level(self.level)
             .known_hosts(folders::known_hosts())
             .on_proof(move |name, key, proof| teller.proof(name, key, proof));
         let api = self.api().await?;
-        let mut options = self.options;
+        let mut options = self.options.clone();
         options.identities = identities::load(&self.identity_files, self.agent, ui).await?;
         let banner = ui.clone();
         options.on_banner(move |text| banner.banner(text));

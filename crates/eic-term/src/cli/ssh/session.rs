@@ -15,6 +15,7 @@ use crate::cli::forward_args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
+use crate::cli::streams::Input;
 use crate::cli::ui::Ui;
 use crate::cli::{identities, interactive, streams};
 
@@ -43,7 +44,11 @@ pub(super) async fn run(
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, options.stdin_null, ui).await
+    let input = match options.stdin_null {
+        true => Input::None,
+        false => Input::Ours,
+    };
+    streams::join(child, input, ui).await
 }
 
 /// Runs the `LocalCommand`, if there is one and it may run; what becomes of it is its own affair.
