@@ -41,6 +41,9 @@ const MAX_TUNNEL_DURATION: Duration = Duration::from_secs(3600);
 #[cfg(feature = "ec2")]
 pub(crate) type OnFound = Arc<dyn Fn(&Instance, Option<&Endpoint>) + Send + Sync>;
 
+/// Which part of the time that the key exchange has taken is a moment.
+const MOMENT: u32 = 8;
+
 /// Any byte stream.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -270,9 +273,18 @@ impl Connector {
             through_endpoint: matches!(destination.via, Via::Endpoint { .. }),
             console: console.or_else(|| self.ask_console(&destination.id)),
         };
+        let begun = Instant::now();
         let mut connection = beside(push, self.handshake(destination, witnesses, over)).await?;
         if !push.is_done() {
-            // The push is still under way: the time is free for the first round trip of the login.
+            // Begun together they end together, but for a moment.
+            let moment = begun.elapsed() / MOMENT;
+            if let Ok(pushed) = tokio::time::timeout(moment, push.wait()).await {
+                pushed?;
+            }
+        }
+        if !push.is_done() {
+            // The push is still under way: the time is free for the first round trip of the login. It takes two, so
+            // one that is about to end is better waited for.
             let user = push.user().clone();
             if beside(push, connection.prime(user.as_str())).await? == Answer::Accepted {
                 return Ok(connection.into_session());
