@@ -39,7 +39,9 @@ pub(crate) async fn run(common: &Common, args: &List, ui: &Ui) -> Result<ExitCod
     };
     let (found, shown) = tokio::join!(found, shown);
     found?;
-    let (instances, endpoints) = shown?;
+    let (listing, instances) = shown?;
+    listing.end()?;
+    let endpoints = listing.endpoints.unwrap_or_default();
     if let Some(cache) = settings.cache(common, api.region()) {
         cache.remember(&instances, &endpoints, false);
     }
@@ -101,7 +103,7 @@ impl<'a> Listing<'a> {
     async fn show(
         mut self,
         mut pages: mpsc::UnboundedReceiver<Vec<Instance>>,
-    ) -> Result<(Vec<Instance>, Vec<Endpoint>), Failure> {
+    ) -> Result<(Self, Vec<Instance>), Failure> {
         let mut all = Vec::new();
         let mut later = Vec::new();
         while let Some(page) = pages.recv().await {
@@ -119,8 +121,7 @@ impl<'a> Listing<'a> {
             order.sort(&mut later);
             self.rows(&later)?;
         }
-        self.end()?;
-        Ok((all, self.endpoints.unwrap_or_default()))
+        Ok((self, all))
     }
 
     fn is_wanted(&self, row: &Row) -> bool {
