@@ -53,6 +53,46 @@ fn filters_and_json() {
 }
 
 #[test]
+fn pages_columns_states_and_orders() {
+    let sandbox = Sandbox::with_fault("page-size=2");
+    let list = |args: &[&str]| run(&mut sandbox.eic_term([&["list"], args].concat()));
+    let all = list(&["--json"]);
+    let rows: serde_json::Value = serde_json::from_slice(&all.stdout).expect(&all.stderr);
+    assert_eq!(
+        rows.as_array().unwrap().len(),
+        11,
+        "all pages are one array"
+    );
+    assert_eq!(sandbox.region.calls("DescribeInstances"), 6);
+    let options = [
+        "--state",
+        "running",
+        "--columns",
+        "tag:Role,name,reached",
+        "--sort",
+        "-name",
+    ];
+    let sorted = list(&options);
+    let text = sorted.text();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "Role  NAME       REACHED", "{text}");
+    assert_eq!(lines[1], "web   web-1      + directly", "{text}");
+    assert!(
+        lines.contains(&"db    db-1       ~ through an endpoint"),
+        "{text}"
+    );
+    assert!(lines.len() == 11 && !text.contains("old-1"), "{text}");
+    let two = list(&["db-1", "tag:Role=web", "db-*", "--columns", "id"]);
+    assert_eq!(two.text().lines().count(), 3, "{}", two.text());
+    let wrong = list(&["--columns", "colour"]);
+    assert!(
+        wrong.code == Some(2) && wrong.stderr.contains("tag:KEY"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
 fn who_may_not_see_endpoints_still_gets_the_list() {
     let sandbox = Sandbox::with_fault("deny=ec2:DescribeInstanceConnectEndpoints");
     let outcome = run(&mut sandbox.eic_term(["list", "db-1"]));

@@ -1,5 +1,6 @@
 //! Instances, and the two identifiers AWS gives a pattern for, parsed once.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -294,6 +295,8 @@ pub struct Instance {
     pub owner_id: Option<String>,
     /// The platform as AWS words it, such as `Linux/UNIX` or `Windows`.
     pub platform: Option<String>,
+    /// All its tags, `Name` among them.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Instance {
@@ -310,6 +313,7 @@ impl Instance {
             availability_zone: None,
             owner_id: None,
             platform: None,
+            tags: BTreeMap::new(),
         }
     }
 }

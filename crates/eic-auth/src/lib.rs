@@ -15,6 +15,7 @@ mod instance;
 mod key;
 mod presign;
 mod proxy;
+mod selection;
 mod target;
 mod text;
 mod trust;

@@ -21,6 +21,8 @@ pub enum Fault {
     Throttle(u64),
     /// `throttle-forever`: every API call is throttled.
     ThrottleForever,
+    /// `throttle-rate=N`: API calls past the Nth in one second are throttled.
+    ThrottleRate(u64),
     /// `drop-after=N`: every SSH connection, direct or through an endpoint, is cut after
     /// N bytes of SSH have reached the client.
     DropAfter(u64),
@@ -68,6 +70,7 @@ impl FromStr for Fault {
         let word = || value.filter(|v| !v.is_empty()).map(str::to_owned);
         let fault = match name {
             "throttle" => number().map(Self::Throttle),
+            "throttle-rate" => number().map(Self::ThrottleRate),
             "drop-after" => number().map(Self::DropAfter),
             "delayed-key" => value.and_then(parse_duration).map(Self::DelayedKey),
             "fragment" => size().map(Self::Fragment),
@@ -100,6 +103,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Throttle(n) => write!(f, "throttle={n}"),
             Self::ThrottleForever => f.write_str("throttle-forever"),
+            Self::ThrottleRate(n) => write!(f, "throttle-rate={n}"),
             Self::DropAfter(n) => write!(f, "drop-after={n}"),
             Self::DelayedKey(delay) => write!(f, "delayed-key={}ms", delay.as_millis()),
             Self::IgnoredKey => f.write_str("ignored-key"),
@@ -115,7 +119,7 @@ impl fmt::Display for Fault {
     }
 }
 
-const KNOWN: &str = "unknown; there are throttle=N, throttle-forever, drop-after=N, delayed-key=2s, \
+const KNOWN: &str = "unknown; there are throttle=N, throttle-forever, throttle-rate=N, drop-after=N, delayed-key=2s, \
     ignored-key, fragment=N, page-size=N, expired-credentials, wrong-certificate, \
     untrusted-certificate, mute-endpoint, deny=ACTION and endpoint-state=STATE";
 
@@ -146,6 +150,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults {
     pub(crate) throttled_calls: u64,
+    pub(crate) calls_a_second: Option<u64>,
     pub(crate) drop_after: Option<u64>,
     pub(crate) key_delay: Duration,
     pub(crate) ignored_key: bool,
@@ -172,6 +177,7 @@ impl FromIterator<Fault> for Faults {
             match fault {
                 Fault::Throttle(n) => all.throttled_calls = n,
                 Fault::ThrottleForever => all.throttled_calls = u64::MAX,
+                Fault::ThrottleRate(n) => all.calls_a_second = Some(n),
                 Fault::DropAfter(n) => all.drop_after = Some(n),
                 Fault::DelayedKey(delay) => all.key_delay = delay,
                 Fault::IgnoredKey => all.ignored_key = true,
@@ -198,6 +204,7 @@ mod tests {
         let options = [
             "throttle=2",
             "throttle-forever",
+            "throttle-rate=10",
             "drop-after=0",
             "delayed-key=2000ms",
             "ignored-key",

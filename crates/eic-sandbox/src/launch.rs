@@ -59,6 +59,7 @@ pub(crate) async fn launch(config: Config) -> Result<Launched, Error> {
         consoles: yard.consoles,
         endpoint_ports: doors.endpoint_ports(),
         throttled_calls: AtomicU64::new(faults.throttled_calls),
+        second: Mutex::default(),
         publishers: Mutex::default(),
         fleet: yard.fleet,
         faults,

@@ -11,7 +11,8 @@
 //!   `GetConsoleOutput`, with filters and pages.
 //! - EC2 Instance Connect: `SendSSHPublicKey`; keys live for 60 seconds.
 //! - Endpoints: WebSockets over TLS that lead to private addresses of their VPC.
-//! - Instances with SSH hosts: a built-in server with real terminals, or the machine's `sshd`.
+//! - Instances with SSH hosts: a built-in server with real terminals, or the machine's `sshd`. All run their programs
+//!   on this machine, with the instance's id in `EIC_SANDBOX_INSTANCE`.
 //!
 //! # How do I point a client at it?
 //!

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use russh::keys::PublicKey;
 use tokio::task::JoinSet;
@@ -29,6 +29,8 @@ pub(crate) struct State {
     /// The port of each endpoint, by its id.
     pub(crate) endpoint_ports: BTreeMap<String, u16>,
     pub(crate) throttled_calls: AtomicU64,
+    /// When the current second began, and how many calls it has seen.
+    pub(crate) second: Mutex<Option<(Instant, u64)>>,
     /// Tasks that make keys appear and vanish in the files of real sshds.
     pub(crate) publishers: Mutex<JoinSet<()>>,
 }
@@ -40,7 +42,20 @@ impl State {
         let counted = self
             .throttled_calls
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer);
-        counted.is_ok()
+        counted.is_ok() || self.is_too_many(Instant::now())
+    }
+
+    /// Tells whether this second has seen as many calls as it may.
+    fn is_too_many(&self, now: Instant) -> bool {
+        let Some(most) = self.faults.calls_a_second else {
+            return false;
+        };
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, calls) = second
+            .filter(|(began, _)| now < *began + Duration::from_secs(1))
+            .unwrap_or((now, 0));
+        *second = Some((began, calls + 1));
+        calls >= most
     }
 
     pub(crate) fn instance(&self, id: &str) -> Option<&InstanceEntry> {
@@ -100,7 +115,6 @@ impl State {
 impl State {
     /// The built-in fleet, without any host.
     pub(crate) fn for_tests(faults: Faults) -> Self {
-        use std::time::Duration;
         Self {
             fleet: Fleet::BUILT_IN.parse().unwrap(),
             access_key: AccessKey::generate().unwrap(),
@@ -115,6 +129,7 @@ impl State {
             consoles: BTreeMap::new(),
             endpoint_ports: BTreeMap::new(),
             throttled_calls: AtomicU64::new(faults.throttled_calls),
+            second: Mutex::default(),
             publishers: Mutex::default(),
             faults,
         }

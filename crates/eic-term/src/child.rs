@@ -1,6 +1,7 @@
 //! A started command, its streams and how it ended.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -149,13 +150,19 @@ impl Child {
     ///
     /// # Errors
     /// [`Error::Disconnected`].
-    pub async fn signal(&self, signal: Signal) -> Result<(), Error> {
-        let open = match &self.link {
-            Link::Channel(open) => open,
-            Link::Shared(held) => return held.signal(&signal).await,
+    pub fn signal(&self, signal: Signal) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let link = match &self.link {
+            Link::Channel(open) => Ok((open.writer.clone(), open.session.clone())),
+            Link::Shared(held) => Err(held.signal(&signal)),
         };
-        let sent = open.writer.signal(Sig::Custom(signal.0)).await;
-        sent.map_err(|_| open.session.peer().lost())
+        async move {
+            let (writer, session) = match link {
+                Ok(channel) => channel,
+                Err(sent) => return sent.await,
+            };
+            let sent = writer.signal(Sig::Custom(signal.0)).await;
+            sent.map_err(|_| session.peer().lost())
+        }
     }
 }
 

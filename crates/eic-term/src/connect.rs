@@ -11,9 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "ec2")]
-use eic_auth::ConsoleKeys;
 use eic_auth::{Api, InstanceId, OsUser, Tunnel};
+#[cfg(feature = "ec2")]
+use eic_auth::{ConsoleKeys, Endpoint, Instance};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(feature = "ec2")]
@@ -23,6 +23,7 @@ use crate::algorithms::AlgorithmLists;
 use crate::connection::{Connection, MISSES, SessionBuilder};
 use crate::destination::{Destination, Via};
 use crate::error::Error;
+use crate::fleet::Pace;
 use crate::handler::OnBanner;
 use crate::identity::Identity;
 use crate::key_push::KeyPush;
@@ -35,6 +36,13 @@ use crate::trust::{ConsoleLookUp, HostKeyPolicy, Known, Witnesses};
 /// How long an endpoint keeps a tunnel open unless asked for less
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/eice-quotas.html>).
 const MAX_TUNNEL_DURATION: Duration = Duration::from_secs(3600);
+
+/// Who is told of what was looked up.
+#[cfg(feature = "ec2")]
+pub(crate) type OnFound = Arc<dyn Fn(&Instance, Option<&Endpoint>) + Send + Sync>;
+
+/// Which part of the time that the key exchange has taken is a moment.
+const MOMENT: u32 = 8;
 
 /// Any byte stream.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -79,7 +87,11 @@ pub struct ConnectOptions {
     pub identities: Vec<Identity>,
     /// Where the steps are recorded.
     pub timeline: Timeline,
+    /// When calls may be made, for many logins at a time.
+    pub(crate) pace: Option<Arc<Pace>>,
     on_banner: Option<OnBanner>,
+    #[cfg(feature = "ec2")]
+    pub(crate) on_found: Option<OnFound>,
     asking: Credentials,
 }
 
@@ -103,7 +115,10 @@ impl Default for ConnectOptions {
             algorithms: AlgorithmLists::default(),
             identities: Vec::new(),
             timeline: Timeline::new(),
+            pace: None,
             on_banner: None,
+            #[cfg(feature = "ec2")]
+            on_found: None,
             asking: Credentials::default(),
         }
     }
@@ -113,6 +128,16 @@ impl ConnectOptions {
     /// Receives the server's text before the login; see [`SessionBuilder::on_banner`].
     pub fn on_banner(&mut self, on_banner: impl Fn(&str) + Send + Sync + 'static) {
         self.on_banner = Some(Arc::new(on_banner));
+    }
+
+    /// Receives each instance that was looked up, and the endpoint that was chosen for it, to be remembered for
+    /// [`Connector::connect_remembered`].
+    #[cfg(feature = "ec2")]
+    pub fn on_found(
+        &mut self,
+        on_found: impl Fn(&Instance, Option<&Endpoint>) + Send + Sync + 'static,
+    ) {
+        self.on_found = Some(Arc::new(on_found));
     }
 
     /// Asks a person for passwords and whatever else a server wants to know beside the key. Without it such a login
@@ -162,6 +187,17 @@ impl Connector {
     pub fn options(mut self, options: ConnectOptions) -> Self {
         self.options = options;
         self
+    }
+
+    /// Returns the AWS region that is asked.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.api.region()
+    }
+
+    #[cfg(feature = "ec2")]
+    pub(crate) fn policy(&self) -> &HostKeyPolicy {
+        &self.policy
     }
 
     /// Logs in to a known destination.
@@ -222,7 +258,9 @@ impl Connector {
     ) -> Result<KeyPush, Error> {
         let user = user.unwrap_or(&self.options.user).clone();
         let own = self.options.identities.clone();
-        let mut push = KeyPush::new(self.api.clone(), user, own, self.options.timeline.clone())?;
+        let timeline = self.options.timeline.clone();
+        let mut push = KeyPush::new(self.api.clone(), user, own, timeline)?;
+        push.pace = self.options.pace.clone();
         if let Some(id) = id {
             push.start(id);
         }
@@ -244,9 +282,18 @@ impl Connector {
             through_endpoint: matches!(destination.via, Via::Endpoint { .. }),
             console: console.or_else(|| self.ask_console(&destination.id)),
         };
+        let begun = Instant::now();
         let mut connection = beside(push, self.handshake(destination, witnesses, over)).await?;
         if !push.is_done() {
-            // The push is still under way: the time is free for the first round trip of the login.
+            // Begun together they end together, but for a moment.
+            let moment = begun.elapsed() / MOMENT;
+            if let Ok(pushed) = tokio::time::timeout(moment, push.wait()).await {
+                pushed?;
+            }
+        }
+        if !push.is_done() {
+            // The push is still under way: the time is free for the first round trip of the login. It takes two, so
+            // one that is about to end is better waited for.
             let user = push.user().clone();
             if beside(push, connection.prime(user.as_str())).await? == Answer::Accepted {
                 return Ok(connection.into_session());
@@ -284,10 +331,15 @@ impl Connector {
         };
         trust.wants_console(id.as_str()).then(|| {
             let (api, id) = (self.api.clone(), id.clone());
+            let pace = self.options.pace.clone();
             let step = self.options.timeline.begin(Step::ReadConsole);
             AbortOnDropHandle::new(tokio::spawn(async move {
                 let _step = step;
-                let text = api.console_output(&id, false).await?;
+                let read = async || api.console_output(&id, false).await;
+                let text = match pace {
+                    Some(pace) => pace.call(read).await?,
+                    None => read().await?,
+                };
                 Ok(ConsoleKeys::read(text.as_deref().unwrap_or_default()))
             }))
         })

@@ -1,11 +1,13 @@
 //! The key to log in with, pushed to the instance beside everything else.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eic_auth::{Api, EphemeralKey, InstanceId, OsUser};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
+use crate::fleet::Pace;
 use crate::identity::Identity;
 use crate::timeline::{Step, Timeline};
 
@@ -26,6 +28,8 @@ pub(crate) struct KeyPush {
     under_way: Option<Push>,
     started: Instant,
     timeline: Timeline,
+    /// When calls may be made, where many share the API.
+    pub(crate) pace: Option<Arc<Pace>>,
 }
 
 impl KeyPush {
@@ -53,6 +57,7 @@ impl KeyPush {
             under_way: None,
             started: Instant::now(),
             timeline,
+            pace: None,
         })
     }
 
@@ -108,11 +113,16 @@ impl KeyPush {
             return;
         };
         let (api, user) = (self.api.clone(), self.user.clone());
+        let pace = self.pace.clone();
         let step = self.timeline.begin(Step::PushKey);
         self.started = Instant::now();
         let push = async move {
             let _step = step;
-            api.send_ssh_public_key(&id, &user, &key).await
+            let push = async || api.send_ssh_public_key(&id, &user, &key).await;
+            match pace {
+                Some(pace) => pace.call(push).await,
+                None => push().await,
+            }
         };
         self.under_way = Some(AbortOnDropHandle::new(tokio::spawn(push)));
     }

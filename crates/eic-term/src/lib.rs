@@ -49,6 +49,7 @@ mod connect;
 mod connection;
 mod destination;
 mod error;
+mod fleet;
 mod flow;
 mod forward;
 mod handler;
@@ -61,6 +62,8 @@ mod pattern;
 mod pty;
 mod pump;
 mod quota;
+#[cfg(feature = "ec2")]
+mod remembered;
 mod route;
 mod security_key;
 mod session;
@@ -84,6 +87,8 @@ pub use connect::{ConnectOptions, Connector};
 pub use connection::{Connection, SessionBuilder};
 pub use destination::{Destination, Via};
 pub use error::{Cause, Error};
+pub use fleet::{Fleet, Place, Turn};
+pub use flow::{Transcript, Transcripts};
 pub use forward::{
     Address, Bind, DynamicForward, LocalForward, Persistent, PersistentEvent, RemoteForward,
     RemoteStream,

@@ -93,22 +93,31 @@ impl Connector {
         }
         let endpoints = self.begin_endpoints();
         let instance = self.find_instance(selector).await?;
-        let wanted = self.wanted();
-        let route = choose_route(wanted, &instance.addresses, self.options.instance_ip);
-        let Some(route) = route else {
-            return Err(Error::NoAddress {
-                id: instance.id,
-                connection_type: wanted,
-            });
-        };
-        let via = match route {
-            Route::Direct(_) => Via::Direct,
+        let route = self.route(&instance)?;
+        let (via, endpoint) = match route {
+            Route::Direct(_) => (Via::Direct, None),
             Route::Endpoint(_) => self.via_endpoint(&instance, endpoints).await?,
         };
+        if let Some(on_found) = &self.options.on_found {
+            on_found(&instance, endpoint.as_ref());
+        }
         Ok(Destination {
             id: instance.id,
             address: route.address(),
             via,
+        })
+    }
+
+    /// The way to an instance that runs, directly or not.
+    pub(crate) fn route(&self, instance: &Instance) -> Result<Route, Error> {
+        check_runs(instance)?;
+        let id = instance.id.clone();
+        let connection_type = self.wanted();
+        let address = self.options.instance_ip;
+        let route = choose_route(connection_type, &instance.addresses, address);
+        route.ok_or(Error::NoAddress {
+            id,
+            connection_type,
         })
     }
 
@@ -129,7 +138,7 @@ impl Connector {
         })
     }
 
-    fn known_endpoint(&self) -> Option<Via> {
+    pub(crate) fn known_endpoint(&self) -> Option<Via> {
         Some(Via::Endpoint {
             id: self.options.endpoint_id.clone()?,
             host: self.options.endpoint_dns_name.clone()?,
@@ -160,18 +169,17 @@ impl Connector {
     async fn find_instance(&self, selector: &Selector) -> Result<Instance, Error> {
         let _step = self.options.timeline.begin(Step::FindInstance);
         let instance = self.api.find_instance(selector).await?;
-        match instance.state {
-            InstanceState::Running | InstanceState::Unknown(_) => Ok(instance),
-            state => Err(Error::NotRunning {
-                id: instance.id,
-                state,
-            }),
-        }
+        check_runs(&instance)?;
+        Ok(instance)
     }
 
-    async fn via_endpoint(&self, to: &Instance, found: Option<Endpoints>) -> Result<Via, Error> {
+    async fn via_endpoint(
+        &self,
+        to: &Instance,
+        found: Option<Endpoints>,
+    ) -> Result<(Via, Option<Endpoint>), Error> {
         if let Some(known) = self.known_endpoint() {
-            return Ok(known);
+            return Ok((known, None));
         }
         let endpoints = match found {
             None => Vec::new(),
@@ -181,6 +189,10 @@ impl Connector {
             },
         };
         let endpoint = self.choose(&endpoints, to)?;
+        Ok((self.via(endpoint)?, Some(endpoint.clone())))
+    }
+
+    pub(crate) fn via(&self, endpoint: &Endpoint) -> Result<Via, Error> {
         let host = endpoint.host(self.api.use_fips(), self.api.use_dual_stack())?;
         Ok(Via::Endpoint {
             id: endpoint.id.clone(),
@@ -188,7 +200,11 @@ impl Connector {
         })
     }
 
-    fn choose<'a>(&self, endpoints: &'a [Endpoint], to: &Instance) -> Result<&'a Endpoint, Error> {
+    pub(crate) fn choose<'a>(
+        &self,
+        endpoints: &'a [Endpoint],
+        to: &Instance,
+    ) -> Result<&'a Endpoint, Error> {
         if self.options.endpoint_id.is_some()
             && let Some(named) = endpoints.first()
         {
@@ -198,6 +214,16 @@ impl Connector {
         let chosen =
             vpc_id.and_then(|vpc| choose_endpoint(endpoints, vpc, to.subnet_id.as_deref()));
         chosen.ok_or_else(|| no_endpoint(&to.id, vpc_id))
+    }
+}
+
+fn check_runs(instance: &Instance) -> Result<(), Error> {
+    match &instance.state {
+        InstanceState::Running | InstanceState::Unknown(_) => Ok(()),
+        state => Err(Error::NotRunning {
+            id: instance.id.clone(),
+            state: state.clone(),
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! DescribeInstances.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_ec2::types::{self, Filter};
@@ -41,6 +42,54 @@ impl Api {
             Some(selector) => self.matching(selector).await,
             None => Ok(sorted(self.describe(&Query::of(&[])).await?)),
         }
+    }
+
+    /// Finds the instances that each of several selectors means, sorted by name and id; without the terminated ones.
+    ///
+    /// All of one kind are asked for together: names in one call, ids in another, whatever their number up to 200.
+    ///
+    /// # Errors
+    /// As any call. That nothing matches is none.
+    pub async fn find_instances(
+        &self,
+        selectors: &[Selector],
+    ) -> Result<Vec<Vec<Instance>>, Error> {
+        let found = sorted(self.describe_all(&together(selectors)).await?);
+        let mut groups = Vec::with_capacity(selectors.len());
+        for selector in selectors {
+            let meant = found.iter().filter(|instance| selector.matches(instance));
+            let meant: Vec<_> = meant.cloned().collect();
+            groups.push(match selector {
+                // Perhaps a secondary address.
+                Selector::Address(_) if meant.is_empty() => self.matching(selector).await?,
+                _ => meant,
+            });
+        }
+        Ok(groups)
+    }
+
+    /// Reads the region's instances, or those that a selector means, page by page: up to 1,000 at a time, as they come;
+    /// without the terminated ones.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn each_page(
+        &self,
+        filter: Option<&Selector>,
+        mut page: impl FnMut(Vec<Instance>),
+    ) -> Result<(), Error> {
+        let queries = match filter {
+            Some(selector) => together(std::slice::from_ref(selector)),
+            None => vec![Query::of(&[])],
+        };
+        for query in &queries {
+            self.pages(query, |found| {
+                page(sorted(found));
+                Vec::new()
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn matching(&self, selector: &Selector) -> Result<Vec<Instance>, Error> {
@@ -93,6 +142,15 @@ impl Api {
     }
 
     async fn describe(&self, query: &Query) -> Result<Vec<Instance>, Error> {
+        self.pages(query, |page| page).await
+    }
+
+    /// Reads all pages and keeps of each what `keep` returns.
+    async fn pages(
+        &self,
+        query: &Query,
+        mut keep: impl FnMut(Vec<Instance>) -> Vec<Instance>,
+    ) -> Result<Vec<Instance>, Error> {
         let call = self.call("DescribeInstances", "ec2:DescribeInstances");
         self.inner.credentials.get().await?;
         let mut pages = Pages::of(call.operation);
@@ -100,17 +158,26 @@ impl Api {
             let request = self.inner.ec2.describe_instances().set_next_token(token);
             let request =
                 request.set_instance_ids(Some(query.ids.clone()).filter(|ids| !ids.is_empty()));
+            // The call cannot have both ids and a page's size.
+            let size = query.ids.is_empty().then_some(PAGE);
+            let request = request.set_max_results(size);
             let answer = request.set_filters(query.filters()).send().await;
             let answer = answer.map_err(|error| call.failure(error))?;
             let instances = answer.reservations().iter().flat_map(|reservation| {
                 let found = reservation.instances().iter();
                 found.filter_map(|found| instance(found, reservation.owner_id()))
             });
-            pages.add(instances, answer.next_token())?;
+            pages.add(keep(instances.collect()), answer.next_token())?;
         }
         Ok(pages.into_items())
     }
 }
+
+/// The most instances that AWS sends in a page.
+const PAGE: i32 = 1000;
+/// The most values that a filter takes
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
+const MOST_VALUES: usize = 200;
 
 /// What one DescribeInstances is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,17 +192,27 @@ const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 impl Query {
     /// The instances that pass these filters and are not gone.
     fn of(filters: &[(&str, &str)]) -> Self {
+        let filters = filters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
+        Self::filtered(filters)
+    }
+
+    fn filtered(filters: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
         let states = (
             "instance-state-name".to_owned(),
             STATES.map(str::to_owned).to_vec(),
         );
-        let filters = filters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
         Self {
             ids: Vec::new(),
-            filters: filters.chain([states]).collect(),
+            filters: filters.into_iter().chain([states]).collect(),
         }
+    }
+
+    /// The filters, without that of the states.
+    fn asked(mut self) -> Vec<(String, Vec<String>)> {
+        self.filters.pop();
+        self.filters
     }
 
     fn filters(&self) -> Option<Vec<Filter>> {
@@ -167,6 +244,27 @@ fn queries(selector: &Selector) -> Vec<Query> {
         ),
         Selector::DnsName(name) => any_of(&["dns-name", "private-dns-name"], name),
     }
+}
+
+/// The fewest queries that find all that several selectors mean: the values of one filter are alternatives, its
+/// filters are not.
+fn together(selectors: &[Selector]) -> Vec<Query> {
+    let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let single = |selector: &Selector| match selector {
+        Selector::Id(id) => vec![Query::of(&[("instance-id", id.as_str())])],
+        selector => queries(selector),
+    };
+    for (name, found) in selectors.iter().flat_map(single).flat_map(Query::asked) {
+        values.entry(name).or_default().extend(found);
+    }
+    let queries = values.into_iter().flat_map(|(name, mut values)| {
+        values.sort_unstable();
+        values.dedup();
+        let chunks = values.chunks(MOST_VALUES);
+        let of = |chunk: &[String]| Query::filtered([(name.clone(), chunk.to_vec())]);
+        chunks.map(of).collect::<Vec<_>>()
+    });
+    queries.collect()
 }
 
 /// The queries to make when the first ones find nothing: an address may be a secondary one.
@@ -215,7 +313,9 @@ fn sorted(mut instances: Vec<Instance>) -> Vec<Instance> {
 fn instance(found: &types::Instance, owner_id: Option<&str>) -> Option<Instance> {
     let mut instance = Instance::new(InstanceId::new(found.instance_id()?).ok()?);
     let state = found.state().and_then(|state| state.name());
-    instance.name = tag(found.tags(), "Name");
+    instance.tags = tags(found.tags());
+    instance.name = instance.tags.get("Name").cloned();
+    instance.name.take_if(|name| name.is_empty());
     instance.state = InstanceState::from(state.map_or("", |state| state.as_str()));
     instance.addresses = addresses(found);
     instance.vpc_id = text(found.vpc_id());
@@ -245,9 +345,9 @@ fn addresses(found: &types::Instance) -> Addresses {
     }
 }
 
-fn tag(tags: &[types::Tag], key: &str) -> Option<String> {
-    let tag = tags.iter().find(|tag| tag.key() == Some(key))?;
-    text(tag.value())
+fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
+    let tag = |tag: &types::Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
+    tags.iter().filter_map(tag).collect()
 }
 
 fn parse<T: std::str::FromStr>(address: Option<&str>) -> Option<T> {
@@ -307,6 +407,29 @@ mod tests {
             assert_eq!(names(&queries(&selector)), first, "{target}");
             assert_eq!(names(&further_queries(&selector)), then, "{target}");
         }
+    }
+
+    #[test]
+    fn several_are_asked_for_together() {
+        let selectors = [
+            "web-*",
+            "i-01234567",
+            "db-1",
+            "tag:Role=x",
+            "i-89abcdef",
+            "db-1",
+        ];
+        let selectors = selectors.map(|text| text.parse().unwrap());
+        assert_eq!(
+            names(&together(&selectors)),
+            [
+                "instance-id=i-01234567,i-89abcdef",
+                "tag:Name=db-1,web-*",
+                "tag:Role=x"
+            ]
+        );
+        let many = (0..401).map(|n| Selector::Name(format!("n{n}")));
+        assert_eq!(together(&many.collect::<Vec<_>>()).len(), 3);
     }
 
     #[test]

@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::HostKeys;
 use super::backlog::Backlog;
 use super::process::{self, Control, Exit, Input, Program};
 use super::terminal::{self, Terminal};
+use super::{HostKeys, INSTANCE};
 use crate::keys::Keys;
 
 /// The variables that a client may set, as in the `sshd_config` of Amazon Linux and Debian.
@@ -131,6 +131,8 @@ impl Login {
             return false;
         };
         program.command = command;
+        let instance = (INSTANCE.to_owned(), self.instance.clone());
+        program.environment.push(instance);
         let backlog = Arc::new(Backlog::default());
         let (sender, control) = mpsc::channel(16);
         let input = Input {

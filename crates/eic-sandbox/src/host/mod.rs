@@ -18,6 +18,9 @@ pub(crate) use host_keys::HostKeys;
 pub(crate) use platform::{current_user, share_folder};
 pub(crate) use sshd::{Sshd, SshdProgram};
 
+/// The variable that tells programs on which instance they run, as all hosts are one machine.
+const INSTANCE: &str = "EIC_SANDBOX_INSTANCE";
+
 /// The SSH host of one instance.
 pub(crate) enum Host {
     /// A server in this process.

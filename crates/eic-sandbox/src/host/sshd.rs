@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::builtin::ACCEPTED_VARIABLES;
-use super::{HostKeys, platform};
+use super::{HostKeys, INSTANCE, platform};
 use crate::Error;
 use crate::keys::{Keys, authorized_keys};
 
@@ -101,6 +101,7 @@ impl Sshd {
     fn settings(&self) -> String {
         let keys = self.authorized_keys_folder();
         let variables = ACCEPTED_VARIABLES.join(" ");
+        let instance = self.folder.file_name().unwrap_or_default();
         format!(
             "AuthorizedKeysFile {}/%u {}\n\
              PidFile none\n\
@@ -111,9 +112,11 @@ impl Sshd {
              PasswordAuthentication no\n\
              KbdInteractiveAuthentication no\n\
              PrintMotd no\n\
-             AcceptEnv LC_* {variables}\n",
+             AcceptEnv LC_* {variables}\n\
+             SetEnv {INSTANCE}={}\n",
             keys.display(),
-            self.permanent_keys_file().display()
+            self.permanent_keys_file().display(),
+            instance.display()
         )
     }
 

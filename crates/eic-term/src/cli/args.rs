@@ -4,12 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use eic_auth::{InstanceId, OsUser, Target};
 use eic_term::{ConnectionType, TrustLevel};
 
+use super::complete;
 use super::cp::Cp;
 use super::escape::EscapeChar;
+use super::fleet::Several;
 use super::forward_args::{Forward, Forwardings};
+use super::list::{Column, Order};
 use super::report::Failure;
 use super::setup_args::Setup;
 use super::sftp_args::Sftp;
@@ -19,6 +23,7 @@ Examples:
   eic-term web-1                              a shell on the instance named web-1, as ec2-user
   eic-term ubuntu@i-0123456789abcdef0         by instance id, as another user
   eic-term exec tag:Role=db -- uptime         one command, its exit status passed on
+  eic-term exec 'web-*' -- systemctl is-active nginx   on all of them at once
   eic-term exec web-1 -- tar c /etc > etc.tar byte-clean and streamed
   eic-term cp -r web-1:/var/log logs          files and folders, either way
   eic-term tunnel db-1 --port 3389 --listen 127.0.0.1:3389
@@ -38,7 +43,7 @@ number where one ended it, 130 after Ctrl-C in `forward`.";
 #[derive(Debug, Parser)]
 #[command(name = "eic-term", version, after_help = EXAMPLES, max_term_width = 110)]
 #[command(override_usage = "eic-term [OPTIONS] TARGET\n       eic-term [OPTIONS] COMMAND …")]
-#[command(subcommand_negates_reqs = true, arg_required_else_help = true)]
+#[command(subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -49,7 +54,8 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) forwardings: Forwardings,
 
-    /// The instance to open a shell on, as `connect` does
+    /// The instance to open a shell on, as `connect` does; without it a list to pick from opens on a terminal
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Option<Target>,
 
     #[command(subcommand)]
@@ -86,6 +92,27 @@ pub(crate) enum Command {
     /// Look after the host keys that are pinned by instance id
     #[command(subcommand)]
     Trust(Trust),
+    /// Print the script that completes commands, options and known names: eval "$(eic-term completion bash)"
+    Completion {
+        /// The shell
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(complete::shells()))]
+        shell: String,
+    },
+    /// Write manual pages into a folder
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// What stands for a target that is to be picked
+    #[command(skip)]
+    Pick(Pick),
+}
+
+/// A shell on an instance that is picked from a list.
+#[derive(Debug)]
+pub(crate) struct Pick {
+    pub(crate) interactive: Interactive,
+    pub(crate) forwardings: Forwardings,
 }
 
 /// Options of every command.
@@ -153,6 +180,10 @@ pub(crate) struct Common {
     /// never [default: 15]
     #[arg(long, value_name = "SECONDS", global = true)]
     pub(crate) keepalive: Option<u16>,
+
+    /// Look everything up anew: use and keep no cache of where instances are
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
 
     /// Configuration file [default: eic-term/config.toml in the platform's configuration folder]
     #[arg(
@@ -286,7 +317,7 @@ impl Cli {
     /// The command, the default one included, with the options that stood before its name.
     ///
     /// Returns the name of the missing thing, or of the option that the command does not take.
-    pub(crate) fn into_command(self) -> Result<(Common, Command), Misuse> {
+    pub(crate) fn into_command(self, can_pick: bool) -> Result<(Common, Command), Misuse> {
         let before = self.interactive;
         let forwardings = self.forwardings;
         let command = match (self.command, self.target) {
@@ -312,6 +343,10 @@ impl Cli {
                 forwardings,
                 target,
             }),
+            (None, None) if can_pick => Command::Pick(Pick {
+                interactive: before,
+                forwardings,
+            }),
             (None, None) => return Err(Misuse::NoTarget),
         };
         Ok((self.common, command))
@@ -327,6 +362,8 @@ pub(crate) enum Misuse {
     NothingToForward,
     NothingRemote,
     BeforeSsh,
+    OneOnly,
+    OneInput,
 }
 
 #[derive(Debug, Args)]
@@ -338,6 +375,7 @@ pub(crate) struct Connect {
     pub(crate) forwardings: Forwardings,
 
     /// The instance to open a shell on
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Target,
 }
 
@@ -353,17 +391,23 @@ pub(crate) struct Exec {
     #[arg(short = 'n', long)]
     pub(crate) no_stdin: bool,
 
-    /// The instance to run the command on
-    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) several: Several,
 
-    /// The command: its words are joined by spaces and given to the remote user's shell
-    #[arg(required = true, last = true, value_name = "CMD")]
+    /// The instance to run the command on, or several: names may have wildcards
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
+    pub(crate) target: Vec<Target>,
+
+    /// The command: its words are joined by spaces and given to the remote user's shell; with --script its
+    /// arguments, each as it stands
+    #[arg(required_unless_present = "script", last = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Tunnel {
     /// The instance to open the tunnel to
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Target,
 
     /// Remote port: 22 or 3389, the two that endpoints lead to
@@ -388,6 +432,7 @@ pub(crate) struct Tunnel {
 #[derive(Debug, Args)]
 pub(crate) struct SendKey {
     /// The instance to push the key to
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
     pub(crate) target: Target,
 
     /// Public key file: RSA or Ed25519
@@ -397,10 +442,24 @@ pub(crate) struct SendKey {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only these instances: a target without a user
-    pub(crate) filter: Option<Target>,
+    /// Only these instances: targets without a user, of which any may match
+    #[arg(add = ArgValueCompleter::new(complete::targets))]
+    pub(crate) filter: Vec<Target>,
 
-    /// Print JSON
+    /// Only instances in these states, e.g. running
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub(crate) state: Vec<String>,
+
+    /// Columns, with commas between: id, name, state, zone, addresses, reached, vpc, subnet, account, platform,
+    /// endpoint, tag:KEY
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) columns: Vec<Column>,
+
+    /// Sort by a column, backwards with a `-` before it; without it pages are shown as they come, each by name
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    pub(crate) sort: Option<Order>,
+
+    /// Print JSON: an array, an object a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -466,7 +525,7 @@ mod tests {
     #[test]
     fn a_bare_target_is_connect_and_options_stand_anywhere() {
         let cli = Cli::parse_from(["eic-term", "--region", "eu-west-1", "ubuntu@web-1"]);
-        let Ok((_, Command::Connect(connect))) = cli.into_command() else {
+        let Ok((_, Command::Connect(connect))) = cli.into_command(false) else {
             panic!("not connect");
         };
         assert_eq!(connect.target.to_string(), "ubuntu@web-1");
@@ -480,7 +539,7 @@ mod tests {
 
     #[test]
     fn interactive_options_stand_on_either_side_of_the_command() {
-        let parse = |line: &str| Cli::parse_from(line.split(' ')).into_command();
+        let parse = |line: &str| Cli::parse_from(line.split(' ')).into_command(false);
         for line in [
             "eic-term -t exec --term vt100 web-1 -- top",
             "eic-term --term vt100 exec -t web-1 -- top",
@@ -505,7 +564,9 @@ mod tests {
     #[test]
     fn sftp_has_a_p_of_its_own() {
         let line = "eic-term sftp -rp -P 2022 me@web-1:a b";
-        let (common, command) = Cli::parse_from(line.split(' ')).into_command().unwrap();
+        let (common, command) = Cli::parse_from(line.split(' '))
+            .into_command(false)
+            .unwrap();
         let Command::Sftp(sftp) = command else {
             panic!("not sftp");
         };
@@ -518,7 +579,9 @@ mod tests {
     #[test]
     fn a_copy_has_a_p_of_its_own_and_a_port_all_the_same() {
         let line = "eic-term cp -rp -P 2022 a web-1:b";
-        let (common, command) = Cli::parse_from(line.split(' ')).into_command().unwrap();
+        let (common, command) = Cli::parse_from(line.split(' '))
+            .into_command(false)
+            .unwrap();
         let Command::Cp(cp) = command else {
             panic!("not cp");
         };

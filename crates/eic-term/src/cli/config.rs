@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eic_auth::OsUser;
 use eic_term::ConnectionType;
-use globset::Glob;
+use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Deserializer};
 
 use super::report::Failure;
@@ -30,7 +30,7 @@ pub(crate) struct Config {
 #[serde(deny_unknown_fields)]
 struct Section {
     #[serde(rename = "match", deserialize_with = "patterns")]
-    patterns: Vec<String>,
+    patterns: Vec<GlobMatcher>,
     #[serde(default, deserialize_with = "parsed")]
     user: Option<OsUser>,
     profile: Option<String>,
@@ -71,14 +71,10 @@ impl Config {
         }
     }
 
-    /// Merges all sections that match what was typed, or the name that stands for: of each key the first value counts, as in ssh_config(5).
-    pub(crate) fn defaults(&self, names: &[String]) -> Defaults {
+    /// Merges all sections that match what was typed, or another name of the instance: of each key the first value counts, as in ssh_config(5).
+    pub(crate) fn defaults(&self, names: &[&str]) -> Defaults {
         let mut merged = Defaults::default();
-        for section in self
-            .targets
-            .iter()
-            .filter(|one| names.iter().any(|name| one.matches(name)))
-        {
+        for section in self.targets.iter().filter(|one| one.matches(names)) {
             let section = section.clone_defaults();
             merged.user = merged.user.or(section.user);
             merged.profile = merged.profile.or(section.profile);
@@ -92,10 +88,8 @@ impl Config {
 }
 
 impl Section {
-    fn matches(&self, typed: &str) -> bool {
-        let one = |pattern: &String| {
-            Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(typed))
-        };
+    fn matches(&self, names: &[&str]) -> bool {
+        let one = |pattern: &GlobMatcher| names.iter().any(|name| pattern.is_match(name));
         self.patterns.iter().any(one)
     }
 
@@ -111,12 +105,11 @@ impl Section {
     }
 }
 
-fn patterns<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+fn patterns<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<GlobMatcher>, D::Error> {
     let patterns = Vec::<String>::deserialize(input)?;
-    for pattern in &patterns {
-        Glob::new(pattern).map_err(serde::de::Error::custom)?;
-    }
-    Ok(patterns)
+    let compile = |pattern: &String| Glob::new(pattern).map(|glob| glob.compile_matcher());
+    let compiled: Result<_, _> = patterns.iter().map(compile).collect();
+    compiled.map_err(serde::de::Error::custom)
 }
 
 fn parsed<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
@@ -147,16 +140,12 @@ mod tests {
     #[test]
     fn the_first_value_of_each_key_counts() {
         let config: Config = toml::from_str(TEXT).unwrap();
-        let web = config.defaults(&["web-1".to_owned()]);
+        let web = config.defaults(&["web-1"]);
         assert_eq!(web.user.unwrap().as_str(), "ubuntu");
         assert_eq!(web.connection_type, Some(ConnectionType::Eice));
         assert_eq!(web.region.as_deref(), Some("eu-west-1"));
         assert_eq!(
-            config
-                .defaults(&["other".to_owned(), "db-1".to_owned()])
-                .user
-                .unwrap()
-                .as_str(),
+            config.defaults(&["i-1", "db-1"]).user.unwrap().as_str(),
             "admin"
         );
     }

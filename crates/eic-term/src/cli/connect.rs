@@ -2,28 +2,51 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use eic_auth::Target;
+use eic_auth::{Endpoint, Instance, OsUser, Target};
 use eic_term::{
-    ConnectionType, Connector, Destination, Error, HostKeyError, PinFile, Session, TrustLevel, Via,
+    ConnectOptions, ConnectionType, Connector, Destination, Error, HostKeyError, PinFile, Session,
+    TrustLevel, Via,
 };
 
-use super::args::{Common, Connect};
+use super::args::{Common, Connect, Pick};
+use super::cache::Cache;
 use super::folders;
 use super::forwards::Forwards;
 use super::interactive::{self, interact};
-use super::report::Failure;
+use super::picker;
+use super::report::{Failure, INTERRUPTED};
 use super::settings::Settings;
 use super::ssh::Configured;
-use super::streams;
+use super::streams::{self, Input};
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<ExitCode, Failure> {
-    let configured = Configured::read(common, &args.target, ui)?;
+    match Box::pin(shell(common, args, &args.target, ui)).await {
+        Err(failure) if !failure.matches.is_empty() && picker::can_pick(ui) => {
+            let picked = picker::pick_of(&failure.matches).await?;
+            let Some(id) = picked.first() else {
+                return Ok(ExitCode::from(INTERRUPTED));
+            };
+            let target = picked_target(args.target.user.clone(), id)?;
+            Box::pin(shell(common, args, &target, ui)).await
+        }
+        ended => ended,
+    }
+}
+
+async fn shell(
+    common: &Common,
+    args: &Connect,
+    target: &Target,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let configured = Configured::read(common, target, ui)?;
     let is_terminal = io::stdin().is_terminal();
     let terminals = is_terminal && io::stdout().is_terminal();
     let with_pty = configured.wants_pty(&args.interactive, terminals, is_terminal);
-    let (session, way) = log_in(common, &args.target, configured, with_pty, ui).await?;
+    let (session, way) = log_in(common, target, configured, with_pty, ui).await?;
     let configured = &way.configured;
     let forwardings = configured.forwardings(&args.forwardings);
     let forwards = Forwards::open(&forwardings, &session, ui).await?;
@@ -36,7 +59,30 @@ pub(crate) async fn run(common: &Common, args: &Connect, ui: &Ui) -> Result<Exit
     // As ssh(1) without a terminal: no PTY, streams as they are.
     let child = shell.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, false, ui).await
+    streams::join(child, Input::Ours, ui).await
+}
+
+/// The target that was picked by its id.
+pub(crate) fn picked_target(user: Option<OsUser>, id: &str) -> Result<Target, Failure> {
+    let selector = id.parse();
+    let selector = selector.map_err(|source| Failure::new("cannot use what was picked", source))?;
+    Ok(Target { user, selector })
+}
+
+/// The same on an instance that is picked from a list.
+pub(crate) async fn pick(common: &Common, args: Pick, ui: &Ui) -> Result<ExitCode, Failure> {
+    let picked = picker::pick(common, false).await?;
+    match picked.first() {
+        Some(id) => {
+            let args = Connect {
+                interactive: args.interactive,
+                forwardings: args.forwardings,
+                target: picked_target(None, id)?,
+            };
+            Box::pin(run(common, &args, ui)).await
+        }
+        None => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 /// What makes sessions to one target, again and again.
@@ -45,9 +91,19 @@ pub(crate) struct Way {
     pub(crate) configured: Configured,
     connector: Connector,
     target: Target,
+    at: Place,
     port: u16,
     account: Common,
     ui: Ui,
+}
+
+/// What is known of where the target is.
+#[derive(Clone)]
+enum Place {
+    Nothing,
+    /// Where it was the last time.
+    Remembered(Destination),
+    Certain(Destination),
 }
 
 impl Way {
@@ -55,7 +111,7 @@ impl Way {
         common: &Common,
         target: Target,
         configured: Configured,
-        mut settings: Settings,
+        settings: &mut Settings,
         ui: &Ui,
     ) -> Result<Self, Failure> {
         if configured.has_hops() {
@@ -67,6 +123,7 @@ impl Way {
             connector: settings.connector(ui).await?,
             account: common.account(),
             ui: ui.clone(),
+            at: Place::Nothing,
             configured,
             target,
         })
@@ -75,9 +132,18 @@ impl Way {
     /// Logs in.
     pub(crate) async fn connect(&self) -> Result<Session, Error> {
         let (connector, target) = (&self.connector, &self.target);
-        if !self.configured.has_hops() {
-            return connector.connect(target).await;
+        if self.configured.has_hops() {
+            return self.connect_by_hops().await;
         }
+        match &self.at {
+            Place::Certain(to) => Box::pin(connector.connect_to(to, target.user.as_ref())).await,
+            Place::Remembered(to) => Box::pin(connector.connect_remembered(target, to)).await,
+            Place::Nothing => Box::pin(connector.connect(target)).await,
+        }
+    }
+
+    async fn connect_by_hops(&self) -> Result<Session, Error> {
+        let (connector, target) = (&self.connector, &self.target);
         let destination = Destination {
             via: Via::Direct,
             ..connector.find(&target.selector).await?
@@ -98,14 +164,43 @@ pub(crate) async fn log_in(
     with_pty: bool,
     ui: &Ui,
 ) -> Result<(Session, Way), Failure> {
+    log_in_at(common, target, None, configured, with_pty, ui).await
+}
+
+/// The same, where it may be known how to get there.
+pub(crate) async fn log_in_at(
+    common: &Common,
+    target: &Target,
+    to: Option<Destination>,
+    configured: Configured,
+    with_pty: bool,
+    ui: &Ui,
+) -> Result<(Session, Way), Failure> {
     let ui = &configured.ui(ui);
     let named = configured.target(target, ui).await?;
     let names = [target, &named].map(|target| target.selector.to_string());
+    let names = names.each_ref().map(String::as_str);
     let mut settings = Settings::load_over(common, &names, configured.usual()?)?;
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let timeline = settings.options.timeline.clone();
     let progress = ui.progress(target, &timeline);
-    let way = Way::new(common, named, configured, settings, ui).await?;
+    let found = Found::default();
+    found.listen(&mut settings.options);
+    let mut way = Way::new(common, named, configured, &mut settings, ui).await?;
+    let cache = settings.cache(common, way.connector.region());
+    let cache = cache.filter(|_| to.is_none() && common.instance_ip.is_none());
+    let recalled = cache
+        .as_ref()
+        .and_then(|one| one.recall(&way.target.selector));
+    let remembered = recalled.as_ref().and_then(|(instance, endpoints)| {
+        let place = way.connector.place(instance, endpoints).ok()?;
+        Some(place.destination())
+    });
+    way.at = match (to, remembered) {
+        (Some(to), _) => Place::Certain(to),
+        (None, Some(to)) => Place::Remembered(to),
+        (None, None) => Place::Nothing,
+    };
     let mut session = way.connect().await;
     if let Err(Error::HostKey(doubt)) = &session
         && is_confirmed(doubt, common.host_key.unwrap_or_default(), ui).await?
@@ -114,13 +209,46 @@ pub(crate) async fn log_in(
     }
     drop(progress);
     match &session {
-        Ok(session) => session
-            .algorithms()
-            .iter()
-            .for_each(|agreed| ui.agreed(agreed)),
+        Ok(session) => {
+            session
+                .algorithms()
+                .iter()
+                .for_each(|agreed| ui.agreed(agreed));
+            if let Some(cache) = cache {
+                found.keep(&cache, recalled.map(|(instance, _)| instance));
+            }
+        }
         Err(_) => ui.timeline(&timeline),
     }
     Ok((session?, way))
+}
+
+/// What a login has looked up.
+#[derive(Default)]
+struct Found(Arc<Mutex<Option<LookedUp>>>);
+
+/// An instance, and the endpoint that leads there.
+type LookedUp = (Instance, Option<Endpoint>);
+
+impl Found {
+    fn listen(&self, options: &mut ConnectOptions) {
+        let found = self.0.clone();
+        options.on_found(move |instance, endpoint| {
+            let new = (instance.clone(), endpoint.cloned());
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        });
+    }
+
+    /// Remembers it for the next time, or that what was remembered has been of use.
+    fn keep(&self, cache: &Cache, recalled: Option<Instance>) {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (instance, endpoint) = match found.take() {
+            Some((instance, endpoint)) => (Some(instance), endpoint),
+            None => (recalled, None),
+        };
+        let endpoints: Vec<_> = endpoint.into_iter().collect();
+        cache.remember(instance.as_slice(), &endpoints, true);
+    }
 }
 
 /// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.

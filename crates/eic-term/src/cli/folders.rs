@@ -30,6 +30,14 @@ pub(crate) fn pins() -> Result<PathBuf, Failure> {
     Ok(folder.join("known_hosts"))
 }
 
+/// Where it is kept what was found out: `cache` in `$EIC_TERM_DATA_DIR`, else the cache folder.
+pub(crate) fn cache() -> Option<PathBuf> {
+    match env::var_os("EIC_TERM_DATA_DIR") {
+        Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder).join("cache")),
+        _ => Some(strategy().ok()?.cache_dir()),
+    }
+}
+
 /// OpenSSH's files of known hosts: the user's and the system's.
 pub(crate) fn known_hosts() -> Vec<PathBuf> {
     let own = home_dir().ok().map(|home| home.join(".ssh/known_hosts"));

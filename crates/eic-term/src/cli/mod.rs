@@ -2,12 +2,15 @@
 
 mod advice;
 mod args;
+mod cache;
+mod complete;
 mod config;
 mod connect;
 mod cp;
 mod escape;
 mod exec;
 mod expiry;
+mod fleet;
 mod folders;
 mod forward;
 mod forward_args;
@@ -18,6 +21,7 @@ mod interactive;
 mod list;
 mod log;
 mod mssh;
+mod picker;
 mod progress;
 mod recording;
 mod report;
@@ -57,6 +61,7 @@ pub(crate) fn main() -> ExitCode {
         let ui = Ui::new(false, 0);
         return ended(sftp::run_program(&arguments, &ui), &ui);
     }
+    complete::answer();
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
     log::start(cli.common.verbose, None);
@@ -71,7 +76,11 @@ fn ended(outcome: Result<ExitCode, Failure>, ui: &Ui) -> ExitCode {
 }
 
 fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (common, command) = cli.into_command().map_err(Failure::usage)?;
+    let can_pick = picker::can_pick(ui);
+    if !can_pick && std::env::args_os().len() == 1 {
+        return complete::help();
+    }
+    let (common, command) = cli.into_command(can_pick).map_err(Failure::usage)?;
     block_on(workers(&command), dispatch(&common, command, ui))
 }
 
@@ -95,7 +104,7 @@ fn block_on(
 /// from a second one.
 fn workers(command: &Command) -> usize {
     match command {
-        Command::Connect(_) => 1,
+        Command::Connect(_) | Command::Pick(_) => 1,
         Command::Exec(args) if args.interactive.wants_pty(false) => 1,
         _ => 2,
     }
@@ -104,7 +113,8 @@ fn workers(command: &Command) -> usize {
 async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode, Failure> {
     match command {
         Command::Connect(args) => connect::run(common, &args, ui).await,
-        Command::Exec(args) => exec::run(common, &args, ui).await,
+        Command::Pick(args) => connect::pick(common, args, ui).await,
+        Command::Exec(args) => exec::run(common, args, ui).await,
         Command::Cp(args) => cp::run(common, &args, ui).await,
         Command::Forward(args) => forward::run(common, &args, ui).await,
         Command::Tunnel(args) => tunnel::run(common, &args, ui).await,
@@ -115,5 +125,7 @@ async fn dispatch(common: &Common, command: Command, ui: &Ui) -> Result<ExitCode
         // It is run before anything else is read, where it is the first word.
         Command::Ssh { .. } => Err(Failure::usage(Misuse::BeforeSsh)),
         Command::Trust(args) => trust::run(common, &args, ui).await,
+        Command::Completion { shell } => complete::script(&shell, ui),
+        Command::Man { folder } => complete::manual(&folder, ui),
     }
 }

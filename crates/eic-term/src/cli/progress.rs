@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use eic_term::{Timeline, terminal};
 use tokio_util::task::AbortOnDropHandle;
+use unicode_width::UnicodeWidthChar;
 
 /// How long nobody wonders.
 const DELAY: Duration = Duration::from_millis(500);
 const INTERVAL: Duration = Duration::from_millis(100);
-/// To the line's start, and nothing on it.
-const ERASE: &str = "\r\x1b[K";
+/// Nothing from here to the screen's end.
+const ERASE: &str = "\r\x1b[J";
+/// The line above.
+const UP: &str = "\x1b[A";
 
-/// The terminal's last line, while it is ours.
+/// The terminal's last lines, while they are ours.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Line(Arc<Mutex<Content>>);
 
@@ -68,7 +71,8 @@ impl Content {
     /// Shows this text instead of what is there. Nothing is left to do where standard error is gone.
     fn show(&mut self, text: String) {
         if self.shown != text {
-            write!(io::stderr().lock(), "{ERASE}{text}").ok();
+            let up = UP.repeat(self.shown.matches('\n').count());
+            write!(io::stderr().lock(), "{up}{ERASE}{text}").ok();
             self.shown = text;
         }
     }
@@ -86,20 +90,28 @@ impl Progress {
         let started = Instant::now();
         let text = move || {
             let step = timeline.current()?;
-            Some(format!("{target}: {step} …{}", seconds(started.elapsed())))
+            Some(fit(&format!(
+                "{target}: {step} …{}",
+                seconds(started.elapsed())
+            )))
         };
-        Self::draw(text, DELAY, line)
+        Self::draw(line, DELAY, text)
     }
 
     /// Shows what is to be said at each moment.
     pub(crate) fn keep(mut text: impl FnMut() -> String + Send + 'static, line: Line) -> Self {
-        Self::draw(move || Some(text()), INTERVAL, line)
+        Self::draw(line, INTERVAL, move || Some(fit(&text())))
+    }
+
+    /// The same of several lines, which are as they are; `None` leaves what is there.
+    pub(crate) fn live(line: Line, text: impl Fn() -> Option<String> + Send + 'static) -> Self {
+        Self::draw(line, DELAY, text)
     }
 
     fn draw(
-        mut text: impl FnMut() -> Option<String> + Send + 'static,
-        delay: Duration,
         line: Line,
+        delay: Duration,
+        mut text: impl FnMut() -> Option<String> + Send + 'static,
     ) -> Self {
         let drawn = line.clone();
         line.change(|content| content.ours = true);
@@ -107,7 +119,6 @@ impl Progress {
             tokio::time::sleep(delay).await;
             loop {
                 if let Some(text) = text() {
-                    let text = fitting(&text, terminal::size().columns.into());
                     // It may have been aborted meanwhile, which stops it at an await only.
                     drawn.change(|content| {
                         if content.ours {
@@ -141,7 +152,19 @@ fn seconds(elapsed: Duration) -> String {
     }
 }
 
+fn fit(text: &str) -> String {
+    fitting(text, terminal::size().columns.into())
+}
+
 /// As much as fits on one line without wrapping.
-fn fitting(text: &str, columns: usize) -> String {
-    text.chars().take(columns.saturating_sub(1)).collect()
+pub(crate) fn fitting(text: &str, columns: usize) -> String {
+    let mut left = columns.saturating_sub(1);
+    let fits = |character: &char| {
+        let width = character.width().unwrap_or_default();
+        left.checked_sub(width).is_some_and(|rest| {
+            left = rest;
+            true
+        })
+    };
+    text.chars().take_while(fits).collect()
 }

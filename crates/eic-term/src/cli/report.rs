@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 
-use eic_auth::{Error as Aws, TunnelError};
+use eic_auth::{Error as Aws, Instance, TunnelError};
 use eic_term::{Cause, Error, visible};
 
 use super::advice;
@@ -15,7 +15,7 @@ pub(crate) const FAILED: u8 = 255;
 /// The exit code of what a person has cancelled, as of a program that Ctrl-C ends.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// The exit code of wrong usage.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// What ends a command early.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     what: String,
     causes: Vec<String>,
     advice: Option<String>,
+    /// The instances where one was meant and several match.
+    pub(crate) matches: Vec<Instance>,
     pub(crate) exit_code: u8,
     /// Whether the connection is one that the host opens no more channels on.
     pub(crate) is_full: bool,
@@ -75,7 +77,7 @@ impl Failure {
         let (what, advice) = match misuse {
             Misuse::NoTarget => (
                 "no instance named",
-                "`eic-term TARGET`, or `eic-term --help`",
+                "`eic-term TARGET`, or `eic-term --help`; on a terminal a list to pick from opens",
             ),
             Misuse::NothingToForward => (
                 "nothing to forward",
@@ -92,6 +94,14 @@ impl Failure {
             Misuse::NothingRemote => (
                 "no instance named",
                 "[USER@]TARGET:PATH for a source or the target; `eic-term cp --help`",
+            ),
+            Misuse::OneOnly => (
+                "several instances match, and a terminal, forwards or the agent are for one",
+                "one of them, or without -t, -A, -L, -R and -D",
+            ),
+            Misuse::OneInput => (
+                "standard input is wanted for several things",
+                "a file in the place of one `-`; --broadcast-stdin takes it all",
             ),
             Misuse::BeforeSsh => (
                 "options stand before `ssh`",
@@ -124,6 +134,7 @@ impl Failure {
             what,
             causes: kept,
             advice,
+            matches: Vec::new(),
             exit_code: FAILED,
             is_full: false,
         }
@@ -155,6 +166,10 @@ impl From<&Error> for Failure {
         causes.extend(chain(error.source()));
         let failure = Self::of(visible(&what), causes, advice::on(error));
         match error {
+            Error::Aws(Aws::Ambiguous { matches, .. }) => Self {
+                matches: matches.clone(),
+                ..failure
+            },
             Error::Cancelled => Self {
                 exit_code: INTERRUPTED,
                 ..failure

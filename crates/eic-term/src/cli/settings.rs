@@ -7,6 +7,7 @@ use eic_auth::{Api, ApiConfig, OsUser, Target};
 use eic_term::{ConnectOptions, Connector, PinFile, Trust, TrustLevel};
 
 use super::args::Common;
+use super::cache::{Cache, Scope};
 use super::config::{Config, Defaults};
 use super::folders;
 use super::identities;
@@ -32,6 +33,7 @@ pub(crate) struct Usual {
 /// Everything a command needs to know.
 pub(crate) struct Settings {
     pub(crate) options: ConnectOptions,
+    config: Config,
     api: ApiConfig,
     identity_files: Vec<PathBuf>,
     agent: bool,
@@ -45,13 +47,13 @@ impl Settings {
     pub(crate) fn load(common: &Common, target: Option<&Target>) -> Result<Self, Failure> {
         // What is for every target holds without one, too.
         let name = target.map(|target| target.selector.to_string());
-        Self::load_over(common, &[name.unwrap_or_default()], Usual::default())
+        Self::load_over(common, &[&name.unwrap_or_default()], Usual::default())
     }
 
     /// The same for a target by these names, over what is said elsewhere.
     pub(crate) fn load_over(
         common: &Common,
-        names: &[String],
+        names: &[&str],
         usual: Usual,
     ) -> Result<Self, Failure> {
         let path = match &common.config {
@@ -63,11 +65,29 @@ impl Settings {
         Ok(Self {
             api,
             options,
+            config,
             identity_files,
             agent: common.agent,
             level: common.host_key.unwrap_or_default(),
             revoked: Vec::new(),
         })
+    }
+
+    /// What holds for one instance of several, which goes by these names; with its key files.
+    pub(crate) fn of(
+        &self,
+        common: &Common,
+        names: &[&str],
+        usual: Usual,
+    ) -> (ConnectOptions, Vec<PathBuf>) {
+        let (_, options, identity_files) = merge(common, self.config.defaults(names), usual);
+        (options, identity_files)
+    }
+
+    /// The cache of the account and the region that are called, unless none is wanted.
+    pub(crate) fn cache(&self, common: &Common, region: &str) -> Option<Cache> {
+        let scope = Scope::new(self.api.profile.as_deref(), region);
+        Cache::of(scope).filter(|_| !common.no_cache)
     }
 
     /// Loads the AWS configuration.
@@ -78,15 +98,15 @@ impl Settings {
     }
 
     /// Makes a connector that believes host keys as `--host-key` says.
-    pub(crate) async fn connector(self, ui: &Ui) -> Result<Connector, Failure> {
+    pub(crate) async fn connector(&self, ui: &Ui) -> Result<Connector, Failure> {
         let api = self.api().await?;
         let teller = ui.clone();
         let trust = Trust::new(PinFile::new(folders::pins()?))
             .level(self.level)
             .known_hosts(folders::known_hosts())
-            .revoked(self.revoked)
+            .revoked(self.revoked.clone())
             .on_proof(move |name, key, proof| teller.proof(name, key, proof));
-        let mut options = self.options;
+        let mut options = self.options.clone();
         options.identities = identities::load(&self.identity_files, self.agent, ui).await?;
         let banner = ui.clone();
         options.on_banner(move |text| banner.banner(text));

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use eic_term::terminal::{self, Screen};
 use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible_line};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
+use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::fleet::Feed;
 use super::report::{FAILED, Failure};
 use super::ui::Ui;
 
@@ -16,11 +18,32 @@ const BROKEN_PIPE: u8 = 141;
 /// How much output is shown at once, in bytes.
 const BUFFER: usize = 64 << 10;
 
+/// What a command reads.
+pub(crate) enum Input {
+    /// Nothing.
+    None,
+    /// Our own standard input.
+    Ours,
+    Feed(Feed),
+}
+
+impl Input {
+    fn begin(self, stdin: ChildStdin) -> Option<JoinHandle<()>> {
+        match self {
+            Self::None => None,
+            Self::Ours => Some(tokio::spawn(send(stdin))),
+            Self::Feed(feed) => Some(tokio::spawn(async move { feed.give(stdin).await })),
+        }
+    }
+}
+
 /// Copies all three streams until the command has ended and its output is written.
-pub(crate) async fn join(mut child: Child, no_stdin: bool, ui: &Ui) -> Result<ExitCode, Failure> {
-    let stdin = child.stdin.take().filter(|_| !no_stdin);
+pub(crate) async fn join(mut child: Child, input: Input, ui: &Ui) -> Result<ExitCode, Failure> {
     // Input is abandoned, not awaited, once the command has ended.
-    let _input = stdin.map(|stdin| AbortOnDropHandle::new(tokio::spawn(send(stdin))));
+    let _input = child
+        .stdin
+        .take()
+        .and_then(|stdin| Some(AbortOnDropHandle::new(input.begin(stdin)?)));
     let stdout = show(child.stdout.take(), Screen::stdout());
     let stderr = show(child.stderr.take(), Screen::stderr());
     match tokio::try_join!(stdout, stderr) {

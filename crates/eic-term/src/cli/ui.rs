@@ -81,6 +81,20 @@ impl Ui {
         wanted.then(|| Progress::keep(text, self.line.clone()))
     }
 
+    /// Shows many lines of what is going on, if a person is looking.
+    pub(crate) fn live(
+        &self,
+        text: impl Fn() -> Option<String> + Send + 'static,
+    ) -> Option<Progress> {
+        let wanted = !self.quiet && !self.verbose && io::stderr().is_terminal();
+        wanted.then(|| Progress::live(self.line.clone(), text))
+    }
+
+    /// Makes room for output that does not come from here.
+    pub(crate) fn make_room(&self) {
+        self.line.erase();
+    }
+
     /// Prints a command's result.
     pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
         self.line.erase();

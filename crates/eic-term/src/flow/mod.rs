@@ -10,6 +10,7 @@ mod crowd;
 mod intake;
 mod nudge;
 mod spool;
+mod transcript;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(crate) use crowd::{Crowd, Seat};
 pub(crate) use intake::{Intake, until};
 pub(crate) use nudge::{NUDGE, Nudges};
 use spool::Spool;
+pub use transcript::{Transcript, Transcripts};
 
 /// What the channels of one connection share.
 #[derive(Clone, Default)]

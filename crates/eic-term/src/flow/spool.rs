@@ -20,9 +20,10 @@ pub(crate) struct Spool {
     store: Mutex<Store>,
 }
 
-#[derive(Default)]
 struct Store {
     file: Option<Sealed>,
+    /// How many chunks may wait.
+    most: u32,
     /// Chunks that were given back.
     free: Vec<u32>,
     /// How many places the file has.
@@ -45,7 +46,29 @@ pub(crate) struct Chunk {
     length: usize,
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            file: None,
+            most: MOST_CHUNKS,
+            free: Vec::new(),
+            places: 0,
+        }
+    }
+}
+
 impl Spool {
+    /// With room for so many.
+    pub(crate) fn with_chunks(most: u32) -> Self {
+        let store = Store {
+            most,
+            ..Store::default()
+        };
+        Self {
+            store: Mutex::new(store),
+        }
+    }
+
     /// Returns whether nothing more can be put aside.
     pub(crate) fn is_full(&self) -> bool {
         self.lock().is_full()
@@ -78,8 +101,13 @@ impl Spool {
 }
 
 impl Chunk {
-    /// Reads it back. It blocks.
+    /// Reads it back, which gives its place back. It blocks.
     pub(crate) fn take(self) -> io::Result<Vec<u8>> {
+        self.read()
+    }
+
+    /// Reads it. It blocks.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         self.spool.lock().read(self.place, self.nonce, self.length)
     }
 
@@ -96,7 +124,7 @@ impl Drop for Chunk {
 
 impl Store {
     fn is_full(&self) -> bool {
-        self.free.is_empty() && self.places == MOST_CHUNKS
+        self.free.is_empty() && self.places == self.most
     }
 
     fn take_place(&mut self) -> Option<u32> {

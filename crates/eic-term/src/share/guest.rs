@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -222,7 +223,7 @@ impl Open {
 
 /// A started command's connection for all that is no stream.
 pub(crate) struct Held {
-    to: Mutex<WriteHalf<Stream>>,
+    to: Arc<Mutex<WriteHalf<Stream>>>,
     ended: oneshot::Receiver<Result<ExitStatus, Error>>,
     shared: Shared,
     _hearing: AbortOnDropHandle<()>,
@@ -235,7 +236,7 @@ impl Held {
         let hearing = end_of(from, shared.clone());
         let hearing = async move { drop(end.send(hearing.await)) };
         Self {
-            to: Mutex::new(to),
+            to: Arc::new(Mutex::new(to)),
             ended,
             shared,
             _hearing: AbortOnDropHandle::new(tokio::spawn(hearing)),
@@ -248,18 +249,22 @@ impl Held {
     }
 
     pub(crate) async fn resize(&self, size: WindowSize) -> Result<(), Error> {
-        self.tell(&Message::Resize(size)).await
+        self.tell(Message::Resize(size)).await
     }
 
-    pub(crate) async fn signal(&self, signal: &Signal) -> Result<(), Error> {
-        let name = signal.name().to_owned();
-        self.tell(&Message::Signal(name)).await
+    pub(crate) fn signal(
+        &self,
+        signal: &Signal,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        self.tell(Message::Signal(signal.name().to_owned()))
     }
 
-    async fn tell(&self, message: &Message) -> Result<(), Error> {
-        let mut to = self.to.lock().await;
-        let sent = send(&mut *to, message).await;
-        sent.map_err(|source| self.shared.failed(source))
+    fn tell(&self, message: Message) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (to, shared) = (self.to.clone(), self.shared.clone());
+        async move {
+            let sent = send(&mut *to.lock().await, &message).await;
+            sent.map_err(|source| shared.failed(source))
+        }
     }
 }
 

@@ -151,6 +151,12 @@ impl Trust {
         Ok(known)
     }
 
+    /// Whether a key is pinned, and what is pinned counts.
+    #[cfg(feature = "ec2")]
+    pub(crate) fn has_pin(&self, peer: &str) -> bool {
+        self.level != TrustLevel::Off && self.pins.keys(peer).is_ok_and(|keys| !keys.is_empty())
+    }
+
     /// Whether the console is worth asking: nothing is pinned yet.
     #[cfg(feature = "ec2")]
     pub(crate) fn wants_console(&self, peer: &str) -> bool {

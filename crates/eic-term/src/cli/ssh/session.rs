@@ -17,6 +17,7 @@ use crate::cli::forward_args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;
+use crate::cli::streams::Input;
 use crate::cli::ui::Ui;
 use crate::cli::{identities, interactive, streams};
 
@@ -78,7 +79,7 @@ async fn work(
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, options.stdin_null, ui).await
+    streams::join(child, input(options), ui).await
 }
 
 /// Does what the session is for through a connection that another process holds; `forwards` says that it is to be asked
@@ -113,7 +114,15 @@ pub(super) async fn through(
     if let Some(parent) = parent {
         parent.ready(None, ui).await?;
     }
-    streams::join(child, options.stdin_null, ui).await
+    streams::join(child, input(options), ui).await
+}
+
+/// What the command reads (`-n`).
+fn input(options: &ResolvedOptions) -> Input {
+    match options.stdin_null {
+        true => Input::None,
+        false => Input::Ours,
+    }
 }
 
 fn interactive(options: &ResolvedOptions) -> Interactive {

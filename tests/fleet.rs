@@ -1,0 +1,563 @@
+//! `exec` on several instances at once.
+
+#![allow(clippy::restriction, reason = "tests fail by panicking")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use eic_sandbox::{Config, Fleet};
+use support::{Outcome, Sandbox, run, run_with_input};
+
+const VPC: &str = "vpc-0f1ee70000000000";
+
+/// An instance of the fleet, web-NN, with lines of its own.
+fn instance(text: &mut String, number: usize, lines: &str) {
+    let id = id(number);
+    writeln!(
+        text,
+        "[[instance]]\nid = \"{id}\"\nname = \"web-{number:02}\"\nvpc = \"{VPC}\"\n\
+         subnet = \"subnet-0f1ee70000000000\"\nprivate_ip = \"10.9.{}.{}\"\n{lines}",
+        number / 200,
+        number % 200 + 1
+    )
+    .unwrap();
+}
+
+fn id(number: usize) -> String {
+    format!("i-0f1ee7{number:011x}")
+}
+
+/// A VPC with two endpoints.
+fn endpoints() -> String {
+    let endpoint = |number: usize| {
+        format!(
+            "[[endpoint]]\nid = \"eice-0f1ee7000000000{number}\"\nvpc = \"{VPC}\"\n\
+             subnet = \"subnet-0f1ee7000000000{number}\"\n"
+        )
+    };
+    endpoint(0) + &endpoint(1)
+}
+
+const HEALTHY: usize = 50;
+const UP: &str = "tags = { Role = \"up\", \"aws:autoscaling:groupName\" = \"up\" }";
+
+/// 50 healthy instances, 5 stopped ones, 3 without sshd, 2 that deny the user and one that never speaks.
+fn mixed() -> Config {
+    let mut text = endpoints();
+    for number in 0..HEALTHY {
+        instance(&mut text, number, UP);
+    }
+    for (numbers, lines) in [
+        (50..55, "state = \"stopped\""),
+        (55..58, "ssh = \"down\""),
+        (58..60, "os_users = [\"admin\"]"),
+        (60..61, "ssh = \"mute\""),
+    ] {
+        for number in numbers {
+            instance(&mut text, number, lines);
+        }
+    }
+    Config::default().fleet(text.parse::<Fleet>().unwrap())
+}
+
+fn healthy(count: usize) -> Config {
+    let mut text = endpoints();
+    for number in 0..count {
+        instance(&mut text, number, UP);
+    }
+    Config::default().fleet(text.parse::<Fleet>().unwrap())
+}
+
+/// Runs a command on all that a target means, with options.
+fn exec(sandbox: &Sandbox, options: &[&str], target: &str, command: &str) -> Outcome {
+    let args = [&["exec"], options, &[target, "--", command]].concat();
+    run(&mut sandbox.eic_term(args))
+}
+
+/// Ends differently on some instances.
+fn by_instance(cases: &[(usize, &str)], others: &str) -> String {
+    let case = |(number, command): &(usize, &str)| format!("{}) {command};; ", id(*number));
+    let cases: String = cases.iter().map(case).collect();
+    format!("case $EIC_SANDBOX_INSTANCE in {cases}*) {others};; esac")
+}
+
+#[test]
+fn who_is_well_and_who_is_not_in_two_calls() {
+    let sandbox = Sandbox::with(mixed());
+    let command = by_instance(
+        &[
+            (1, "echo odd; echo worse >&2; exit 3"),
+            (2, "sleep 2; echo late"),
+        ],
+        "printf 'a\\nb'",
+    );
+    let options = ["--connect-timeout", "10", "--parallel", "16"];
+    let outcome = exec(&sandbox, &options, "web-*", &command);
+    assert_eq!(outcome.code, Some(255), "{}", outcome.stderr);
+    let text = outcome.text();
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 98, "{text}\n{}", outcome.stderr);
+    for line in ["web-00 | a", "web-49 | b", "web-01 | odd", "web-02 | late"] {
+        assert!(lines.contains(&line), "no {line} in\n{text}");
+    }
+    let stderr = &outcome.stderr;
+    assert!(stderr.contains("web-01 | worse\n"), "{stderr}");
+    assert!(
+        stderr.contains("\n49 ok, 1 failed, 11 unreachable in "),
+        "{stderr}"
+    );
+    for line in [
+        "  failed: web-01: exit status 3\n",
+        "  unreachable: web-50: instance i-0f1ee700000000032 is stopped\n",
+        "  unreachable: web-59: IAM denies ec2-instance-connect:SendSSHPublicKey: ",
+        "  unreachable: web-60: `exchange keys` got no answer within 10 s\n",
+    ] {
+        assert!(stderr.contains(line), "no {line} in\n{stderr}");
+    }
+    let calls = |action| sandbox.region.calls(action);
+    assert_eq!(calls("DescribeInstances"), 1);
+    assert_eq!(calls("DescribeInstanceConnectEndpoints"), 1);
+    assert_eq!(calls("SendSSHPublicKey"), 56, "one for each that runs");
+    assert!(outcome.took < Duration::from_secs(60), "{:?}", outcome.took);
+}
+
+#[test]
+fn several_targets_are_found_together() {
+    let sandbox = Sandbox::with(healthy(12));
+    let list = sandbox.region.folder().join("targets");
+    std::fs::write(&list, format!("# two\nweb-07\n{} # web-08\n", id(8))).unwrap();
+    let list = list.to_str().unwrap();
+    let names = [
+        "web-03",
+        "web-0[",
+        "web-1?",
+        "web-03",
+        &id(4),
+        "--targets-file",
+        list,
+    ];
+    let args = [&["exec"], &names[..], &["--", "echo up"]].concat();
+    let outcome = run(&mut sandbox.eic_term(args));
+    let stderr = &outcome.stderr;
+    assert_eq!(outcome.code, Some(255), "{stderr}");
+    let text = outcome.text();
+    let mut found: Vec<_> = text.lines().map(|line| line.replace(" | up", "")).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        ["web-03", "web-04", "web-07", "web-08", "web-10", "web-11"]
+    );
+    assert!(
+        stderr.contains("unreachable: web-0[: no instance matches `web-0[`\n"),
+        "{stderr}"
+    );
+    assert_eq!(
+        sandbox.region.calls("DescribeInstances"),
+        2,
+        "one for names, one for ids"
+    );
+    let group = run(&mut sandbox.eic_term(["exec", "--all-in", "asg:up", "--", "echo up"]));
+    assert_eq!(
+        (group.text().lines().count(), group.code),
+        (12, Some(0)),
+        "{}",
+        group.stderr
+    );
+}
+
+#[test]
+fn a_pattern_of_one_is_as_a_name() {
+    let sandbox = Sandbox::start();
+    for target in ["db-*", "tag:Role=db"] {
+        let outcome = exec(&sandbox, &[], target, "echo out; echo err >&2; exit 7");
+        assert_eq!(outcome.code, Some(7));
+        assert_eq!(
+            (outcome.text().as_str(), outcome.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        let input = run_with_input(&mut sandbox.eic_term(["exec", target, "--", "cat"]), b"in");
+        assert_eq!(input.text(), "in");
+    }
+    let nothing = exec(&sandbox, &[], "nothing-*", "true");
+    assert_eq!(nothing.code, Some(255));
+    assert!(
+        nothing
+            .stderr
+            .starts_with("error: no instance matches `nothing-*`"),
+        "{}",
+        nothing.stderr
+    );
+    let terminal = exec(&sandbox, &["-t"], "tw*", "true");
+    assert_eq!(terminal.code, Some(2), "{}", terminal.stderr);
+}
+
+#[test]
+fn the_same_is_said_once_and_what_differs_as_a_difference() {
+    let sandbox = Sandbox::with(healthy(8));
+    let command = by_instance(
+        &[
+            (3, "printf 'a\\nX\\nc\\n'"),
+            (5, "true"),
+            (6, "echo bad >&2; seq 3; exit 1"),
+        ],
+        "printf 'a\\nb\\nc\\n'",
+    );
+    let outcome = exec(&sandbox, &["--output", "fold"], "web-*", &command);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(
+        outcome.text(),
+        "---- web-00, web-01, web-02, web-04, web-07 (5) ----\na\nb\nc\n\
+         ---- web-03: differs from the 5 ----\n@@ -1,3 +1,3 @@\n a\n-b\n+X\n c\n\
+         ---- web-05: differs from the 5 ----\n@@ -1,3 +0,0 @@\n-a\n-b\n-c\n\
+         ---- web-06 ----\n1\n2\n3\n"
+    );
+    assert!(
+        outcome
+            .stderr
+            .starts_with("web-06 | bad\n7 ok, 1 failed in "),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn json_says_all_of_it() {
+    let sandbox = Sandbox::with(mixed());
+    let command = by_instance(&[(1, "printf '\\377'; echo e >&2; exit 3")], "echo ok");
+    let outcome =
+        run(&mut sandbox.eic_term(["exec", "--json", "web-0?", "web-50", "--", &command]));
+    let mut events: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
+    for line in outcome.text().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect(line);
+        let name = event["name"].as_str().unwrap().to_owned();
+        events.entry(name).or_default().push(event);
+    }
+    assert_eq!(events.len(), 11);
+    let kinds = |name: &str| {
+        let kinds = events[name]
+            .iter()
+            .map(|event| event["event"].as_str().unwrap());
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("web-00"), ["start", "stdout", "exit"]);
+    assert_eq!(kinds("web-50"), ["error"]);
+    let well = &events["web-00"];
+    assert_eq!(well[0]["id"], id(0));
+    assert!(
+        well[0]["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("10.9.0.1 through eice-")
+    );
+    assert!(well[0]["time"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(
+        (&well[1]["text"], &well[2]["status"]),
+        (&"ok\n".into(), &0.into())
+    );
+    assert!(well[2]["seconds"].as_f64().unwrap() > 0.0);
+    let odd = |kind: &str| {
+        events["web-01"]
+            .iter()
+            .find(|event| event["event"] == kind)
+            .unwrap()
+    };
+    assert_eq!(odd("stdout")["base64"], "/w==");
+    assert_eq!(odd("stderr")["text"], "e\n");
+    assert_eq!(odd("exit")["status"], 3);
+    assert!(
+        events["web-50"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("is stopped")
+    );
+    assert_eq!(outcome.code, Some(255));
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn logs_and_another_try_for_those_that_failed() {
+    let sandbox = Sandbox::with(healthy(6));
+    let folder = sandbox.region.folder().join("logs");
+    let logs = folder.to_str().unwrap();
+    let flag = sandbox.region.folder().join("flag");
+    let command = by_instance(
+        &[(4, &format!("cat {}", flag.display()))],
+        "echo fine; echo err >&2",
+    );
+    let outcome = exec(&sandbox, &["--log-dir", logs], "ec2-user@web-*", &command);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .ends_with(&format!("  again for those: --retry-failed {logs}\n"))
+    );
+    let mut log = lines(&folder.join(format!("web-00.{}.log", id(0))));
+    log.sort_unstable();
+    assert_eq!(log, ["err", "fine"]);
+    assert_eq!(lines(&folder.join("succeeded")).len(), 5);
+    let failed = format!("ec2-user@{} # web-04: exit status 1", id(4));
+    assert_eq!(lines(&folder.join("failed")), [failed]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&folder), mode(&folder.join("failed"))),
+            (0o700, 0o600)
+        );
+    }
+    std::fs::write(&flag, "now\n").unwrap();
+    let again = run(&mut sandbox.eic_term(["exec", "--retry-failed", logs, "--", &command]));
+    assert_eq!(
+        (again.text().as_str(), again.code),
+        ("web-04 | now\n", Some(0)),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(lines(&folder.join("succeeded")).len(), 6);
+    assert!(lines(&folder.join("failed")).is_empty());
+    let nothing = run(&mut sandbox.eic_term(["exec", "--retry-failed", logs, "--", "true"]));
+    assert_eq!(nothing.code, Some(255));
+    assert!(
+        nothing.stderr.contains("nothing to retry"),
+        "{}",
+        nothing.stderr
+    );
+}
+
+#[test]
+fn canaries_the_first_failure_and_the_limit() {
+    let sandbox = Sandbox::with(healthy(10));
+    let command = by_instance(&[(1, "exit 9")], "echo up");
+    let canary = exec(&sandbox, &["--canary", "2"], "web-*", &command);
+    assert_eq!(
+        (canary.text().as_str(), canary.code),
+        ("web-00 | up\n", Some(9))
+    );
+    assert!(
+        canary.stderr.contains("1 ok, 1 failed, 8 not finished"),
+        "{}",
+        canary.stderr
+    );
+    assert!(
+        canary.stderr.contains("not finished: web-05: not run"),
+        "{}",
+        canary.stderr
+    );
+    let fine = exec(&sandbox, &["--canary", "1"], "web-*", "true");
+    assert!(
+        fine.code == Some(0) && fine.stderr.starts_with("10 ok in "),
+        "{}",
+        fine.stderr
+    );
+    let first = exec(
+        &sandbox,
+        &["--fail-fast", "--parallel", "1"],
+        "web-*",
+        &command,
+    );
+    assert_eq!(first.code, Some(9));
+    assert!(first.stderr.contains("8 not finished"), "{}", first.stderr);
+    let endless = by_instance(&[(2, "sleep 1000")], "echo up");
+    let limited = exec(&sandbox, &["--timeout", "3"], "web-*", &endless);
+    assert_eq!(
+        (limited.text().lines().count(), limited.code),
+        (9, Some(124))
+    );
+    assert!(
+        limited
+            .stderr
+            .contains("failed: web-02: took longer than 3 s"),
+        "{}",
+        limited.stderr
+    );
+}
+
+#[test]
+fn a_script_goes_to_all_and_so_does_input() {
+    let sandbox = Sandbox::with(healthy(5));
+    let script = sandbox.region.folder().join("it's a script");
+    std::fs::write(
+        &script,
+        "#!/usr/bin/env -S sh -e\nread line\necho \"$line: $# $1 $2\"\ncat\nfalse\nexit 4\n",
+    )
+    .unwrap();
+    let script = script.to_str().unwrap();
+    let args = [
+        "exec",
+        "--script",
+        script,
+        "--broadcast-stdin",
+        "web-*",
+        "--",
+        "a  b",
+        "it's",
+    ];
+    let outcome = run_with_input(&mut sandbox.eic_term(args), b"first\nrest\n");
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let mut text: Vec<_> = outcome.text().lines().map(str::to_owned).collect();
+    text.sort_unstable();
+    assert_eq!(text.len(), 10);
+    assert_eq!(text[..2], ["web-00 | first: 2 a  b it's", "web-00 | rest"]);
+    // From standard input, to one and to many.
+    for (target, expected) in [("web-00", "x1\n"), ("web-0*", "web-00 | x1\n")] {
+        let args = ["exec", "--script", "-", target, "--", "1"];
+        let outcome = run_with_input(&mut sandbox.eic_term(args), b"cat; echo x$1");
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(outcome.text().contains(expected), "{}", outcome.text());
+    }
+    let twice = ["exec", "--script", "-", "--broadcast-stdin", "web-*"];
+    assert_eq!(run(&mut sandbox.eic_term(twice)).code, Some(2));
+    // Without being asked for, several get none.
+    let none = run_with_input(
+        &mut sandbox.eic_term(["exec", "web-*", "--", "wc -c"]),
+        b"abc",
+    );
+    assert!(none.text().contains("web-00 | 0\n"), "{}", none.text());
+}
+
+#[test]
+fn keys_are_pushed_no_faster_than_aws_takes_them() {
+    let config = healthy(30).fault("throttle-rate=20".parse().unwrap());
+    let sandbox = Sandbox::with(config);
+    let outcome = exec(&sandbox, &["--parallel", "16"], "web-*", "true");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("30 ok in "), "{}", outcome.stderr);
+}
+
+/// Bytes of all instances arrive whole, although nobody reads as fast as they come.
+#[test]
+fn much_output_is_neither_lost_nor_kept_in_memory() {
+    let sandbox = Sandbox::with(healthy(12));
+    let command = "head -c 1000000 /dev/zero | tr '\\0' x | fold -w 99";
+    let lines = 12 * 1_000_000_usize.div_ceil(99);
+    let prefixed = exec(&sandbox, &[], "web-*", command);
+    assert_eq!(prefixed.code, Some(0), "{}", prefixed.stderr);
+    assert_eq!(
+        prefixed.text().lines().count(),
+        lines,
+        "{}",
+        prefixed.stderr
+    );
+    assert!(
+        prefixed
+            .text()
+            .lines()
+            .all(|line| line.starts_with("web-") && line.len() <= 108)
+    );
+    let folded = exec(&sandbox, &["--output", "fold"], "web-*", command);
+    assert_eq!(
+        folded.text().lines().count(),
+        1 + lines / 12,
+        "{}",
+        folded.stderr
+    );
+}
+
+#[cfg(unix)]
+mod interrupts {
+    use super::*;
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::{Child, Command, Stdio};
+
+    fn start(sandbox: &Sandbox, command: &str) -> Child {
+        let mut exec = sandbox.eic_term(["exec", "web-*", "--", command]);
+        exec.stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn interrupt(child: &Child) {
+        let sent = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Reads lines until all endless ones have said that they run.
+    fn wait_for(child: &mut Child, count: usize) -> BufReader<std::process::ChildStdout> {
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        for _ in 0..count {
+            stdout.read_line(&mut String::new()).unwrap();
+        }
+        stdout
+    }
+
+    #[test]
+    fn the_first_asks_and_tells_and_the_second_ends() {
+        if support::left_out_under_wine("signals come from a terminal there") {
+            return;
+        }
+        let sandbox = Sandbox::with(healthy(5));
+        let command = by_instance(&[(0, "echo done")], "echo up; exec sleep 1000");
+        let mut child = start(&sandbox, &command);
+        let _open = wait_for(&mut child, 5);
+        interrupt(&child);
+        let mut stderr = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+        assert!(
+            stderr.contains("asking what still runs to stop"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("1 ok, 4 not finished"), "{stderr}");
+        // Those that do not stop when asked are left.
+        let mut child = start(
+            &sandbox,
+            "trap '' INT TERM; echo up; while :; do sleep 1; done",
+        );
+        let _open = wait_for(&mut child, 5);
+        interrupt(&child);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("Ctrl-C once more"), "{line}");
+        interrupt(&child);
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+        assert!(rest.contains("0 ok, 5 not finished in "), "{rest}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_each_has_a_line_and_then_all_is_folded() {
+    let sandbox = Sandbox::with(healthy(6));
+    let command = "printf 'half \\033[2J%s' $EIC_SANDBOX_INSTANCE >&2; echo same; sleep 2";
+    let mut terminal = support::terminal::Terminal::start(
+        &sandbox,
+        &support::binary(),
+        &["exec", "--parallel", "4", "web-*", "--", command],
+    );
+    terminal.expect("0 of 6 done, 4 working");
+    terminal.expect("web-03");
+    terminal.expect("half \\u{1b}[2J");
+    assert_eq!(terminal.exit_code(), 0);
+    terminal.drain();
+    let text = terminal.text();
+    assert!(
+        text.starts_with("---- web-00, web-01, web-02, web-03, web-04, web-05 (6) ----\nsame\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("6 ok in ") && !text.contains("working"),
+        "{text}"
+    );
+}
