@@ -84,8 +84,6 @@ def serve():
             elif LIE == "huge-packet":
                 sys.stdout.buffer.write(struct.pack(">I", 0xFFFFFFF0) + b"x" * 100)
                 sys.stdout.buffer.flush()
-            elif LIE == "dies":
-                sys.exit(3)
             elif kind == 11 and path.endswith(b"/file"):
                 status(number, 4)
             else:

@@ -44,13 +44,12 @@ fn no_lie_leads_out_of_the_folder_hangs_or_fills_the_memory() {
         ("wrong-kind", 1, "", &["file", "good"]),
         ("short-reads", 0, "", &["good"]),
         ("ends-early", 1, "ended after 4 bytes", &["good"]),
-        ("too-much-data", 255, "more than was asked for", &[]),
+        ("too-much-data", 1, "more than was asked for", &[]),
         ("endless-data", 0, "", &["good"]),
         ("deep", 1, "too deep", &["good", "x"]),
         ("endless-names", 1, "more than a million names", &["good"]),
-        ("wrong-id", 255, "an answer to no request", &[]),
-        ("huge-packet", 255, "a packet is too long", &[]),
-        ("dies", 255, "", &[]),
+        ("wrong-id", 1, "an answer to no request", &[]),
+        ("huge-packet", 1, "a packet is too long", &[]),
     ];
     let mut problems = Vec::new();
     for (lie, code, said, expected) in table {
