@@ -6,9 +6,9 @@ use std::time::Duration;
 use eic_term::terminal::Terminations;
 use eic_term::{Error, Persistent, PersistentEvent};
 
+use super::args::Forward as Args;
 use super::args::{Common, Misuse};
 use super::connect;
-use super::forward_args::Forward as Args;
 use super::forwards::{Forward, Through, Wanted};
 use super::report::Failure;
 use super::ssh::Configured;

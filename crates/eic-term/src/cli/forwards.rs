@@ -8,7 +8,7 @@ use eic_term::{
 };
 use tokio::sync::Mutex;
 
-use super::forward_args::Forwardings;
+use super::args::Forwardings;
 use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;

@@ -19,9 +19,9 @@ use etcetera::home_dir;
 
 use self::lines::{ANSIBLE, Paths, Shell, VSCODE, Words};
 use self::place::Home;
+use super::args::{Setup, SetupProgram};
 use super::folders;
 use super::report::Failure;
-use super::setup_args::{Setup, SetupProgram};
 use super::ui::Ui;
 
 pub(crate) fn run(args: &Setup, ui: &Ui) -> Result<ExitCode, Failure> {

@@ -43,8 +43,8 @@ use self::command::{Command, Transfer};
 use self::open::Server;
 use self::words::Word;
 use super::args::Common;
+use super::args::Sftp;
 use super::report::Failure;
-use super::sftp_args::Sftp;
 use super::ui::Ui;
 use super::{connect, log, ssh};
 

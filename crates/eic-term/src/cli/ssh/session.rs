@@ -12,8 +12,8 @@ use globset::Glob;
 
 use super::share::{self, Holder, Parent};
 use super::{Run, host, open, platform};
+use crate::cli::args::Forwardings;
 use crate::cli::args::Interactive;
-use crate::cli::forward_args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Forwards;
 use crate::cli::report::Failure;

@@ -7,7 +7,7 @@ use eic_term::share::{ForwardKind, ForwardRequest, Shared};
 use eic_term::ssh_config::{ControlCommand, ResolvedOptions};
 
 use super::super::session;
-use crate::cli::forward_args::Forwardings;
+use crate::cli::args::Forwardings;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 use crate::cli::forwards::Wanted;
 use crate::cli::report::Failure;

@@ -3,7 +3,7 @@
 use clap::Args;
 use eic_auth::Target;
 
-use super::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
 
 #[derive(Debug, Args)]
 pub(crate) struct Forward {

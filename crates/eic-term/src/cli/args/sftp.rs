@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::sftp::{How, InstancePlace, Settings};
+use crate::cli::sftp::{How, InstancePlace, Settings};
 
 #[derive(Debug, Args)]
 pub(crate) struct Sftp {
