@@ -96,7 +96,8 @@ fn data_is_compressed_and_keys_are_renewed_where_that_is_wanted() {
     // Compressed zeros are few: keys are renewed by what is sent.
     let keys = |outcome: &Outcome| outcome.stderr.matches("NEWKEYS sent").count();
     assert_eq!(keys(&outcome), 1, "{}", outcome.stderr);
-    let outcome = place.ssh(&["-v", "-oRekeyLimit=256k"], "head -c 1500000 /dev/zero");
+    // So much more than the limit that the exchange is over before the command is.
+    let outcome = place.ssh(&["-v", "-oRekeyLimit=1M"], "head -c 8000000 /dev/zero");
     assert!(keys(&outcome) > 1, "{}", outcome.stderr);
 }
 
