@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use eic_sandbox::Config;
-use support::{Outcome, Sandbox, left_out_under_wine, peer, run};
+use support::{Outcome, Sandbox, left_out_under_wine, peer, run, under_wine};
 use tree::Tree;
 
 /// The user that sshd lets in: the one that runs the tests.
@@ -258,7 +258,11 @@ fn what_cannot_be_copied_is_said_and_the_rest_goes_on() {
         (
             vec![there(path("far/good")), path("no/such").into()],
             1,
-            "No such file",
+            if under_wine() {
+                "not found"
+            } else {
+                "No such file"
+            },
         ),
         (
             vec![

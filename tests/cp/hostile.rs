@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eic_sandbox::Config;
 
-use super::support::{Outcome, Sandbox, peer, run};
+use super::support::{Outcome, Sandbox, left_out_under_wine, peer, run};
 use super::there;
 use super::tree::names;
 
@@ -53,6 +53,14 @@ fn no_lie_leads_out_of_the_folder_hangs_or_fills_the_memory() {
     ];
     let mut problems = Vec::new();
     for (lie, code, said, expected) in table {
+        let unfit = match *lie {
+            "folder-over-link" => "its programs do not see the links of a Unix folder",
+            "deep" => "it looks every part of a path up anew, which takes minutes",
+            _ => "",
+        };
+        if !unfit.is_empty() && left_out_under_wine(unfit) {
+            continue;
+        }
         let Some((outcome, folder)) = fetch(lie) else {
             return;
         };

@@ -10,6 +10,7 @@ mod pins;
 mod policy;
 mod revoked;
 mod rotation;
+mod shared_file;
 mod verified;
 
 pub(crate) use known::{Known, Shown};

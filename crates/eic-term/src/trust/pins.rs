@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::policy::{HostKey, HostKeyError};
+use super::shared_file;
 
 /// A pin file larger than this is refused rather than read into memory.
 const LARGEST: u64 = 16 << 20;
@@ -178,7 +179,7 @@ impl PinFile {
     }
 
     fn read(&self) -> io::Result<Vec<u8>> {
-        let file = match File::open(&self.path) {
+        let file = match shared_file::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             opened => opened?,
         };
@@ -210,8 +211,7 @@ impl PinFile {
         let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
         file.write_all(text)?;
         file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        Ok(())
+        shared_file::replace(&self.path, file)
     }
 
     fn folder(&self) -> &Path {

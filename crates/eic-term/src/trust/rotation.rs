@@ -7,6 +7,7 @@ use super::known_hosts::{Says, hashed, lines};
 use super::ordinary::KnownHosts;
 use super::pins::PinFile;
 use super::policy::{HostKey, HostKeyError};
+use super::shared_file;
 
 /// What the keys that a host announces change in the user's files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,8 +110,7 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     if let Ok(before) = std::fs::metadata(&path) {
         file.as_file().set_permissions(before.permissions())?;
     }
-    file.persist(&path)?;
-    Ok(())
+    shared_file::replace(&path, file)
 }
 
 #[cfg(test)]
