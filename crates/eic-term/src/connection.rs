@@ -23,6 +23,7 @@ use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
 use crate::wire::{Probation, Wire};
+use crate::x11;
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
@@ -185,7 +186,7 @@ impl SessionBuilder {
     {
         let _step = self.timeline.begin(Step::Handshake);
         let (fate, agreed) = (Fate::default(), Agreed::default());
-        let lent = Lent::default();
+        let (lent, x11) = (Lent::default(), x11::Shown::default());
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
         if self.algorithms.host_keys.is_empty() {
             // What is known of the host says which keys to ask it for.
@@ -224,6 +225,7 @@ impl SessionBuilder {
             on_banner: self.on_banner,
             quota: Quota::of(self.rekey_bytes),
             forwards: forwards.clone(),
+            x11: x11.clone(),
             _alive: alive,
         };
         let probation = Probation::default();
@@ -242,6 +244,7 @@ impl SessionBuilder {
             timeline: self.timeline,
             flow: Flow::default(),
             forwards,
+            x11,
             announced,
             ended,
         };
@@ -305,6 +308,7 @@ pub(crate) struct Peer {
     pub(crate) timeline: Timeline,
     pub(crate) flow: Flow,
     pub(crate) forwards: Registry,
+    pub(crate) x11: x11::Shown,
     /// The keys that the server says it has.
     pub(crate) announced: watch::Receiver<Vec<HostKey>>,
     /// Closed when the connection has ended.
