@@ -74,6 +74,12 @@ impl Session {
         self.inner.peer.expires
     }
 
+    /// Returns when the connection was made.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.inner.peer.since
+    }
+
     /// Returns the algorithms agreed on at the last exchange of keys.
     #[must_use]
     pub fn algorithms(&self) -> Option<Algorithms> {
