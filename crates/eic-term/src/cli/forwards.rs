@@ -9,7 +9,7 @@ use eic_term::{
 use tokio::sync::Mutex;
 
 use super::args::Forwardings;
-use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, Goal, ListenSpec, LocalSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;
 
@@ -18,7 +18,6 @@ use super::ui::Ui;
 pub(crate) enum Wanted {
     Local(LocalSpec),
     Remote(RemoteSpec),
-    RemoteDynamic(RemoteDynamicSpec),
     Dynamic(DynamicSpec),
 }
 
@@ -54,9 +53,7 @@ impl Wanted {
         let dynamic = args.dynamic.iter().cloned().map(Self::Dynamic);
         let local = args.local.iter().cloned().map(Self::Local);
         let remote = args.remote.iter().cloned().map(Self::Remote);
-        let proxies = args.remote_dynamic.iter().cloned();
-        let proxies = proxies.map(Self::RemoteDynamic);
-        dynamic.chain(local).chain(remote).chain(proxies).collect()
+        dynamic.chain(local).chain(remote).collect()
     }
 
     /// Whether the system chooses the port, which must be told then.
@@ -69,7 +66,6 @@ impl Wanted {
         match self {
             Self::Local(spec) => &spec.on,
             Self::Remote(spec) => &spec.on,
-            Self::RemoteDynamic(spec) => &spec.on,
             Self::Dynamic(spec) => &spec.on,
         }
     }
@@ -78,7 +74,7 @@ impl Wanted {
     pub(crate) fn letter(&self) -> char {
         match self {
             Self::Local(_) => 'L',
-            Self::Remote(_) | Self::RemoteDynamic(_) => 'R',
+            Self::Remote(_) => 'R',
             Self::Dynamic(_) => 'D',
         }
     }
@@ -95,20 +91,7 @@ impl Through<'_> {
             (Wanted::Local(spec), Self::Persistent(all)) => {
                 Forward::Local(all.forward_local(bind(spec.on), spec.to).await?)
             }
-            (Wanted::Remote(spec), Self::Session(session)) => {
-                Forward::Remote(session.forward_remote(spec.on, spec.to).await?)
-            }
-            (Wanted::Remote(spec), Self::Persistent(all)) => {
-                Forward::Remote(all.forward_remote(spec.on, spec.to).await?)
-            }
-            (Wanted::RemoteDynamic(spec), Self::Session(session)) => {
-                let (on, permits) = (spec.on.clone(), move |to: &Address| spec.permits(to));
-                Forward::Remote(session.forward_remote_dynamic(on, permits).await?)
-            }
-            // Only ssh's command line asks for it, and has sessions alone.
-            (Wanted::RemoteDynamic(spec), Self::Persistent(_)) => {
-                return Err(Error::ListenRemote { address: spec.on });
-            }
+            (Wanted::Remote(spec), _) => Forward::Remote(self.listen_remotely(spec).await?),
             (Wanted::Dynamic(spec), Self::Session(session)) => {
                 Forward::Dynamic(session.forward_dynamic(bind(spec.on)).await?)
             }
@@ -116,6 +99,24 @@ impl Through<'_> {
                 Forward::Dynamic(all.forward_dynamic(bind(spec.on)).await?)
             }
         })
+    }
+}
+
+impl Through<'_> {
+    async fn listen_remotely(self, spec: RemoteSpec) -> Result<RemoteForward, Error> {
+        let RemoteSpec { on, to } = spec;
+        match (to, self) {
+            (Goal::Address(to), Self::Session(session)) => session.forward_remote(on, to).await,
+            (Goal::Address(to), Self::Persistent(all)) => all.forward_remote(on, to).await,
+            (Goal::Asked(permitted), Self::Session(session)) => {
+                let allows = move |to: &Address| permitted.allows(to);
+                session.forward_remote_dynamic(on, allows).await
+            }
+            (Goal::Asked(permitted), Self::Persistent(all)) => {
+                let allows = move |to: &Address| permitted.allows(to);
+                all.forward_remote_dynamic(on, allows).await
+            }
+        }
     }
 }
 
@@ -296,7 +297,7 @@ enum Line {
     Cancel(char, ListenSpec),
 }
 
-const HOW: &str = "-L [ADDR:]PORT:HOST:PORT, -R [ADDR:]PORT:HOST:PORT, -D [ADDR:]PORT; -KL, -KR or -KD [ADDR:]PORT \
+const HOW: &str = "-L [ADDR:]PORT:HOST:PORT, -R [ADDR:]PORT[:HOST:PORT], -D [ADDR:]PORT; -KL, -KR or -KD [ADDR:]PORT \
     cancels one";
 
 /// Reads a line as ssh(1) does; nothing typed is nothing wanted.

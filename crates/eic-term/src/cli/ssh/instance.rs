@@ -10,6 +10,7 @@ use eic_term::{
 };
 
 use super::host::Stream;
+use super::open::Dial;
 use super::update::Believed;
 use super::{known, tcp};
 use crate::cli::args::Common;
@@ -65,15 +66,10 @@ fn meaning(name: &str) -> Meaning {
     }
 }
 
-/// Finds the instance that is meant; `None` for a host that is none. `hop` says that another host leads there.
-pub(super) async fn find(
-    options: &ResolvedOptions,
-    hop: bool,
-    with_pty: bool,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Option<Instance>, Failure> {
-    let meaning = match &account.instance {
+/// Finds the instance that is meant; `None` for a host that is none.
+pub(super) async fn find(dial: &Dial<'_>) -> Result<Option<Instance>, Failure> {
+    let (options, ui) = (dial.options, dial.ui);
+    let meaning = match &dial.account.instance {
         Some(id) => Meaning::Instance(Selector::Id(id.clone())),
         None => meaning(&options.host_name),
     };
@@ -85,7 +81,7 @@ pub(super) async fn find(
         Meaning::Perhaps(_) if is_known(options, ui).await => return Ok(None),
         Meaning::Perhaps(selector) => (selector, false),
     };
-    let found = look_up(options, &selector, hop, with_pty, account, ui).await;
+    let found = look_up(dial, &selector).await;
     match found {
         Err(failure) if !certain && !failure.is_ambiguous => {
             ui.detail(&format!("no instance: {}", failure.failure));
@@ -149,14 +145,8 @@ impl From<Error> for NotFound {
     }
 }
 
-async fn look_up(
-    options: &ResolvedOptions,
-    selector: &Selector,
-    hop: bool,
-    with_pty: bool,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Instance, NotFound> {
+async fn look_up(dial: &Dial<'_>, selector: &Selector) -> Result<Instance, NotFound> {
+    let (options, account, hop) = (dial.options, dial.account, dial.has_hops());
     let mut common = common(options, hop, account)?;
     if account.instance.is_some() {
         common.instance_ip = Some(tcp::address(options).await?);
@@ -173,8 +163,8 @@ async fn look_up(
     let (bytes, time) = super::rekey_after(options);
     (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
     settings.options.keepalive_misses = options.server_alive_count_max;
-    settings.options.window = with_pty.then_some(interactive::WINDOW);
-    let connector = settings.connector(ui).await?;
+    settings.options.window = dial.with_pty.then_some(interactive::WINDOW);
+    let connector = settings.connector(dial.ui).await?;
     let mut destination = connector.find(selector).await?;
     if hop {
         destination.via = Via::Direct;

@@ -19,6 +19,7 @@ mod share;
 mod tcp;
 mod token;
 mod update;
+mod x11;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -35,6 +36,7 @@ use eic_term::{AlgorithmLists, Session, visible};
 pub(crate) use self::configured::Configured;
 pub(crate) use self::host::Stream;
 use self::machine::Machine;
+use self::open::Dial;
 use self::share::Process;
 use super::args::Common;
 use super::log;
@@ -105,7 +107,7 @@ pub(crate) fn with_session(
     };
     let ui = started(&options)?;
     let outcome = super::block_on(2, async {
-        let (session, _update) = open::open(&options, false, account, &ui).await?;
+        let (session, _update) = Dial::new(&options, account, &ui).open().await?;
         ui.timeline(session.timeline());
         work(&session, &options, &ui).await
     });
@@ -171,10 +173,6 @@ fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
 /// What was asked for and is not done; the rest is.
 fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
     let all = [
-        (
-            options.forward_x11 && std::env::var_os("DISPLAY").is_some(),
-            "warning: X11 is not forwarded: this is not known here",
-        ),
         (
             options.tunnel,
             "warning: no tunnel device is made (-w): this is not known here",
