@@ -1,8 +1,10 @@
 //! Forwards from the command line and from the prompt of `~C`: opened, listed, cancelled.
 
 use std::fmt;
+use std::process::ExitCode;
 use std::sync::Arc;
 
+use eic_term::terminal::Terminations;
 use eic_term::{
     Address, Bind, DynamicForward, Error, LocalForward, Persistent, RemoteForward, Session,
 };
@@ -272,6 +274,36 @@ impl Forwards {
             some => some.iter().map(line).collect::<Vec<_>>().join("\n"),
         }
     }
+}
+
+/// Waits for the connections that are forwarded yet, as ssh(1) does when its command has ended; returns the exit code of
+/// a signal that ends it before. `says` tells a person what is waited for.
+pub(crate) async fn last_connections(
+    session: &Session,
+    says: bool,
+    ui: &Ui,
+) -> Result<Option<ExitCode>, Failure> {
+    let mut open = session.forwarded();
+    let count = *open.borrow_and_update();
+    if count == 0 {
+        return Ok(None);
+    }
+    if says {
+        let connections = match count {
+            1 => "a forwarded connection".to_owned(),
+            count => format!("{count} forwarded connections"),
+        };
+        ui.notice(&format!(
+            "waiting for the end of {connections}; Ctrl-C ends it at once"
+        ));
+    }
+    let failed = |source| Failure::new("cannot listen for signals", source);
+    let mut signals = Terminations::listen().map_err(failed)?;
+    Ok(tokio::select! {
+        _ = open.wait_for(|count| *count == 0) => None,
+        _ = session.closed() => None,
+        signal = signals.next() => Some(ExitCode::from(128 + signal)),
+    })
 }
 
 /// Whether a forward on one address is meant by another: `localhost` has become its address by then.

@@ -16,7 +16,7 @@ use super::{Run, host, platform, x11};
 use crate::cli::args::Forwardings;
 use crate::cli::args::Interactive;
 use crate::cli::forward_spec::{DynamicSpec, Goal, LocalSpec, Permitted, RemoteSpec};
-use crate::cli::forwards::Forwards;
+use crate::cli::forwards::{Forwards, last_connections};
 use crate::cli::report::Failure;
 use crate::cli::streams::Input;
 use crate::cli::ui::Ui;
@@ -100,7 +100,9 @@ async fn work(
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, input(options), ui).await
+    let code = streams::join(child, input(options), ui).await?;
+    let ended = last_connections(&session, false, ui).await?;
+    Ok(ended.unwrap_or(code))
 }
 
 /// Does what the session is for through a connection that another process holds; `forwards` says that it is to be asked
@@ -166,6 +168,7 @@ fn input(options: &ResolvedOptions) -> Input {
 fn interactive(options: &ResolvedOptions) -> Interactive {
     Interactive {
         escape_char: Some(options.escape_char.into()),
+        outlasts: true,
         ..Interactive::default()
     }
 }
