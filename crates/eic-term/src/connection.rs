@@ -8,7 +8,7 @@ use eic_auth::TunnelError;
 use russh::client::{self, GexParams, Handle};
 use russh::keys::Algorithm;
 use russh::{Limits, Preferred};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::watch;
 
 use crate::agent::Lent;
@@ -27,6 +27,8 @@ use crate::x11;
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
+/// How much is read from the connection at once, in bytes: two of the largest packets that OpenSSH sends.
+const READ_AHEAD: usize = 64 << 10;
 /// How many packets of a channel wait for its pump.
 const PACKETS: usize = 16;
 /// How many keepalives in a row may stay unanswered, where nothing is said.
@@ -229,6 +231,8 @@ impl SessionBuilder {
             _alive: alive,
         };
         let probation = Probation::default();
+        // A packet is read in two parts, its length first.
+        let stream = BufReader::with_capacity(READ_AHEAD, stream);
         let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
