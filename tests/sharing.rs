@@ -226,6 +226,8 @@ fn commands_share_a_login_and_are_as_if_they_did_not() {
         assert_eq!(succeeds(&place.shared(&variable)), "xx\n");
         let terminal = place.shared(&["-tt", target, "tty >/dev/null && stty size"]);
         assert_eq!(succeeds(&terminal).trim(), "24 80");
+        let farewell = &terminal.stderr;
+        assert!(farewell.contains("Shared connection to "), "{farewell}");
         let mut subsystem = with(&["-s", target, "sftp"]);
         assert_eq!(first_answer(&mut subsystem), 2);
         let to = format!("127.0.0.1:{port}");

@@ -72,10 +72,10 @@ fn is_instance(name: &str) -> bool {
 
 fn on_timeout(step: Step) -> Option<String> {
     Some(match step {
-        Step::Connect => "the instance's security group must allow this address; --connection-type eice goes through an endpoint; --connect-timeout waits longer".to_owned(),
-        Step::Handshake => "whatever listens there does not speak SSH; --connect-timeout waits longer".to_owned(),
-        Step::OpenTunnel => "the network between here and the endpoint, and HTTPS_PROXY; --connect-timeout waits longer".to_owned(),
-        _ => "--connect-timeout waits longer".to_owned(),
+        Step::Connect => "the instance's security group must allow this address; --connection-type eice goes through an endpoint; --connect-timeout (ssh: -o ConnectTimeout) waits longer".to_owned(),
+        Step::Handshake => "whatever listens there does not speak SSH; --connect-timeout (ssh: -o ConnectTimeout) waits longer".to_owned(),
+        Step::OpenTunnel => "the network between here and the endpoint, and HTTPS_PROXY; --connect-timeout (ssh: -o ConnectTimeout) waits longer".to_owned(),
+        _ => "--connect-timeout (ssh: -o ConnectTimeout) waits longer".to_owned(),
     })
 }
 

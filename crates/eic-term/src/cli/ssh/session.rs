@@ -96,7 +96,9 @@ async fn work(
     let command = showing(command, x11);
     if with_pty {
         let args = interactive(options);
-        return interactive::interact(command, Some(&session), forwards, &args, ui).await;
+        let done = interactive::interact(command, Some(&session), forwards, &args, ui).await?;
+        ui.notice(&format!("Connection to {} closed.", options.host_name));
+        return Ok(done);
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
@@ -128,7 +130,13 @@ pub(super) async fn through(
             parent.ready(None, ui).await?;
         }
         let args = interactive(options);
-        return interactive::interact(command(), None, Forwards::default(), &args, ui).await;
+        let forwards = Forwards::default();
+        let done = interactive::interact(command(), None, forwards, &args, ui).await?;
+        ui.notice(&format!(
+            "Shared connection to {} closed.",
+            options.host_name
+        ));
+        return Ok(done);
     }
     let child = match &options.stdio_forward {
         Some(to) => shared.connect(&stdio(to)?).await?,
