@@ -6,6 +6,7 @@ mod copy;
 mod error;
 mod folder;
 mod host;
+mod open;
 mod pipe;
 mod plan;
 mod rate;
