@@ -19,6 +19,7 @@ mod identities;
 mod interactive;
 mod list;
 mod log;
+mod memory;
 mod mssh;
 mod picker;
 mod progress;
@@ -62,7 +63,9 @@ pub(crate) fn main() -> ExitCode {
         let ui = Ui::new(false, 0);
         return ended(sftp::run_program(&arguments, &ui), &ui);
     }
-    complete::answer();
+    if complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
     log::start(cli.common.verbose, None);

@@ -6,7 +6,7 @@ use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
 use eic_term::{Address, Error, Session, TrustLevel, Via};
 
 use super::host::{self, Stream};
-use super::instance::{self, Instance};
+use super::instance::{self, Instance, Remembered};
 use super::machine::Machine;
 use super::share::{self, Lane};
 use super::update::{Believed, Update};
@@ -45,7 +45,18 @@ fn open_behind<'a>(
             return Err(Failure::caused(what, "too many hosts are on the way"));
         }
         let behind = !options.proxy_jump.is_empty();
-        let instance = instance::find(options, behind, with_pty, account, ui).await?;
+        let instance = match instance::meant(options, account, ui).await {
+            None => None,
+            Some(meant) => {
+                if !behind
+                    && let Some(remembered) = meant.recall(options, with_pty, account, ui).await?
+                    && let Some(session) = to_remembered(&remembered, options, ui).await?
+                {
+                    return Ok((session, None));
+                }
+                meant.find(options, behind, with_pty, account, ui).await?
+            }
+        };
         let (session, update) = match &instance {
             Some(instance) => (
                 to_instance(instance, options, with_pty, hops, account, ui).await?,
@@ -53,12 +64,29 @@ fn open_behind<'a>(
             ),
             None => to_host(options, with_pty, hops, account, ui).await?,
         };
-        session
-            .algorithms()
-            .iter()
-            .for_each(|agreed| ui.agreed(agreed));
+        tell(&session, ui);
         Ok((session, update))
     })
+}
+
+fn tell(session: &Session, ui: &Ui) {
+    let agreed = session.algorithms();
+    agreed.iter().for_each(|agreed| ui.agreed(agreed));
+}
+
+/// Logs in where an instance was the last time; `None` where that has to be found out.
+async fn to_remembered(
+    remembered: &Remembered,
+    options: &ResolvedOptions,
+    ui: &Ui,
+) -> Result<Option<Session>, Failure> {
+    let name = &options.host_name;
+    ui.detail(&format!("{name} was the instance {}", remembered.id()));
+    let session = remembered.log_in().await?;
+    if let Some(session) = &session {
+        tell(session, ui);
+    }
+    Ok(session)
 }
 
 async fn to_instance(
@@ -173,6 +201,20 @@ pub(super) async fn through(
     let (session, _) = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
     let stream = session.connect(&address).await?;
     Ok(Some(Box::new(stream)))
+}
+
+/// A session on the last host of the way, which leads on from there; `None` where none is on the way.
+pub(super) async fn last_hop(
+    options: &ResolvedOptions,
+    account: &Common,
+    ui: &Ui,
+) -> Result<Option<Session>, Failure> {
+    let Some((last, before)) = options.proxy_jump.split_last() else {
+        return Ok(None);
+    };
+    let next = hop_options(last, before, options, account)?;
+    let (session, _) = open_behind(&next, false, 1, &account.account(), ui).await?;
+    Ok(Some(session))
 }
 
 /// The settings of a host on the way, as ssh(1) reads them anew for each.
