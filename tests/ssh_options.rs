@@ -6,6 +6,9 @@
 
 mod support;
 
+#[path = "ssh_options/x11.rs"]
+mod x11;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -23,19 +26,22 @@ struct Place {
 impl Place {
     /// `None`, said, where a program is missing.
     fn new(programs: &[&str]) -> Option<Self> {
+        Self::with(Config::default(), tempfile::tempdir().unwrap(), programs)
+    }
+
+    fn with(config: Config, folder: tempfile::TempDir, programs: &[&str]) -> Option<Self> {
         if support::left_out_under_wine("these programs are Unix's") {
             return None;
         }
         if programs.iter().filter(|program| !peer(program)).count() > 0 {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key").display().to_string();
         let made = run(Command::new("ssh-keygen").args(["-qted25519", "-N", "", "-f", &key]));
         assert_eq!(made.code, Some(0), "{}", made.stderr);
         let public = std::fs::read_to_string(format!("{key}.pub")).unwrap();
         let user = run(Command::new("id").arg("-un")).text().trim().to_owned();
-        let sandbox = Sandbox::with(Config::default().sshd(true).authorized_key(public));
+        let sandbox = Sandbox::with(config.sshd(true).authorized_key(public));
         let place = Self {
             sandbox,
             folder,

@@ -15,6 +15,7 @@ use crate::pump::{Replies, Reply};
 use crate::session::{Session, limited};
 use crate::share::{Open, Purpose, Shared};
 use crate::timeline::Step;
+use crate::x11::{Told, X11};
 
 /// How much of each stream [`Command::output`] keeps, in bytes.
 const MOST_OUTPUT: u64 = 64 << 20;
@@ -57,6 +58,7 @@ pub struct Command {
     env: Vec<(String, String)>,
     pty: Option<Pty>,
     agent: Option<Agent>,
+    x11: Option<X11>,
 }
 
 impl Command {
@@ -79,6 +81,7 @@ impl Command {
             env: Vec::new(),
             pty: None,
             agent: None,
+            x11: None,
         }
     }
 
@@ -111,6 +114,14 @@ impl Command {
         self
     }
 
+    /// Shows an X server here to programs on the host, for as long as the session lasts; a session shows one, the first.
+    /// What a server refuses is told to [`X11::on_refused`], and is no error.
+    #[must_use]
+    pub fn forward_x11(mut self, x11: X11) -> Self {
+        self.x11 = Some(x11);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -129,8 +140,10 @@ impl Command {
         let writer = Arc::new(writer);
         let has_terminal = self.pty.is_some();
         let (child, replies) = Child::new(session.clone(), reader, writer.clone(), has_terminal);
+        let x11 = self.x11.as_ref().map(|x11| session.show(x11));
+        let x11 = x11.transpose()?;
         let started = async {
-            let sent = self.send_requests(session, &writer).await;
+            let sent = self.send_requests(session, x11, &writer).await;
             sent.map_err(|_| peer.lost())?;
             let answered = self.await_replies(replies).await;
             answered.unwrap_or_else(|| Err(peer.lost()))
@@ -161,6 +174,7 @@ impl Command {
     async fn send_requests(
         &self,
         session: &Session,
+        x11: Option<Told>,
         channel: &ChannelWriteHalf<Msg>,
     ) -> Result<(), russh::Error> {
         for (name, value) in &self.env {
@@ -171,6 +185,11 @@ impl Command {
         if let Some(agent) = &self.agent {
             session.lend(agent.clone());
             channel.agent_forward(false).await?;
+        }
+        if let Some(told) = x11 {
+            let (protocol, cookie) = (told.protocol, told.cookie);
+            let asked = channel.request_x11(true, false, protocol, cookie, told.screen);
+            asked.await?;
         }
         if let Some(pty) = &self.pty {
             request_pty(channel, pty).await?;
@@ -189,6 +208,12 @@ impl Command {
             Request::Shell => "start a shell",
             Request::Subsystem(_) => "start the subsystem",
         };
+        if let Some(x11) = &self.x11
+            && let Reply::Failure = replies.recv().await?
+        {
+            let request = "forward X11";
+            x11.refused(&Error::Refused { request });
+        }
         let asked = self.pty.iter().map(|_| "allocate a terminal");
         for request in asked.chain([request]) {
             match replies.recv().await? {
@@ -212,6 +237,7 @@ impl From<Command> for Open {
             pty: command.pty,
             // It is the holder's, who alone can lend one.
             agent: command.agent.is_some(),
+            x11: command.x11.is_some(),
         }
     }
 }

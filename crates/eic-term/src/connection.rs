@@ -8,7 +8,7 @@ use eic_auth::TunnelError;
 use russh::client::{self, GexParams, Handle};
 use russh::keys::Algorithm;
 use russh::{Limits, Preferred};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::watch;
 
 use crate::agent::Lent;
@@ -23,9 +23,12 @@ use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
 use crate::trust::{HostKey, HostKeyPolicy, Witnesses};
 use crate::wire::{Probation, Wire};
+use crate::x11;
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
+/// How much is read from the connection at once, in bytes: two of the largest packets that OpenSSH sends.
+const READ_AHEAD: usize = 64 << 10;
 /// How many packets of a channel wait for its pump.
 const PACKETS: usize = 16;
 /// How many keepalives in a row may stay unanswered, where nothing is said.
@@ -185,7 +188,7 @@ impl SessionBuilder {
     {
         let _step = self.timeline.begin(Step::Handshake);
         let (fate, agreed) = (Fate::default(), Agreed::default());
-        let lent = Lent::default();
+        let (lent, x11) = (Lent::default(), x11::Shown::default());
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
         if self.algorithms.host_keys.is_empty() {
             // What is known of the host says which keys to ask it for.
@@ -224,9 +227,12 @@ impl SessionBuilder {
             on_banner: self.on_banner,
             quota: Quota::of(self.rekey_bytes),
             forwards: forwards.clone(),
+            x11: x11.clone(),
             _alive: alive,
         };
         let probation = Probation::default();
+        // A packet is read in two parts, its length first.
+        let stream = BufReader::with_capacity(READ_AHEAD, stream);
         let stream = Wire::new(stream, &probation, patience);
         let connect = client::connect_stream(Arc::new(config), stream, handler);
         let handle = limited(Step::Handshake, self.limit, connect).await?;
@@ -242,6 +248,7 @@ impl SessionBuilder {
             timeline: self.timeline,
             flow: Flow::default(),
             forwards,
+            x11,
             announced,
             ended,
         };
@@ -305,6 +312,7 @@ pub(crate) struct Peer {
     pub(crate) timeline: Timeline,
     pub(crate) flow: Flow,
     pub(crate) forwards: Registry,
+    pub(crate) x11: x11::Shown,
     /// The keys that the server says it has.
     pub(crate) announced: watch::Receiver<Vec<HostKey>>,
     /// Closed when the connection has ended.

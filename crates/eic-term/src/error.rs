@@ -218,6 +218,13 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A program on the host was not let in to the X server here.
+    #[error("a program on the host may not use the display: {reason}")]
+    Display {
+        /// Why not.
+        reason: &'static str,
+    },
+
     /// The process that holds a shared session cannot be reached, or has ended.
     #[error("cannot use the shared connection at {path}")]
     Shared {

@@ -17,6 +17,7 @@ use crate::error::Cause;
 use crate::forward::{Address, Incoming, Registry};
 use crate::quota::{Excess, Quota};
 use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Shown, Witnesses};
+use crate::x11;
 
 /// How many host keys a server may announce.
 const MOST_KEYS: usize = 64;
@@ -137,6 +138,8 @@ pub(crate) struct Handler {
     pub(crate) quota: Quota,
     /// What the server was asked to forward.
     pub(crate) forwards: Registry,
+    /// The X server that the host may use.
+    pub(crate) x11: x11::Shown,
     /// Dropped with the handler, when the connection has ended.
     pub(crate) _alive: watch::Sender<()>,
 }
@@ -290,13 +293,18 @@ impl client::Handler for Handler {
 
     async fn server_channel_open_x11(
         &mut self,
-        _: Channel<client::Msg>,
-        _: &str,
-        _: u32,
-        _reply: ChannelOpenHandle,
+        channel: Channel<client::Msg>,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), HandlerError> {
-        Ok(self.quota.channel()?)
+        let from_port = from_port.try_into().unwrap_or_default();
+        let from = Some(Address::tcp(from, from_port));
+        match self.x11.serve(Incoming::new(channel, reply, from)) {
+            true => Ok(()),
+            false => Ok(self.quota.channel()?),
+        }
     }
 
     // Any type is let in as far as to `server_channel_open_unknown`, which can refuse it in one word and count it.

@@ -72,6 +72,7 @@ mod timeline;
 mod trust;
 mod visible;
 mod wire;
+mod x11;
 
 pub mod files;
 pub mod share;
@@ -105,6 +106,7 @@ pub use trust::{
     TrustLevel,
 };
 pub use visible::{visible, visible_line};
+pub use x11::{Display, X11};
 
 /// Properties of private readers; see `fuzz/` in the repository.
 #[cfg(fuzzing)]

@@ -14,7 +14,7 @@ use crate::flow::{Intake, Seat, until};
 
 /// `SSH_EXTENDED_DATA_STDERR` (RFC 4254 §5.2).
 const STDERR: u32 = 1;
-/// At most a terminal and a command are asked for on one channel.
+/// At most X11, a terminal and a command are asked for on one channel.
 const MOST_REPLIES: usize = 4;
 
 /// The server's answer to a channel request (RFC 4254 §5.4).

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::handler::Handler;
 use crate::timeline::{Step, Timeline};
 use crate::trust::HostKey;
+use crate::x11::{Told, X11};
 
 /// How long an unanswered packet of ours is waited for before one more carries the TCP
 /// acknowledgement that a server without TCP_NODELAY is waiting for.
@@ -151,6 +152,11 @@ impl Session {
     pub(crate) fn lend(&self, agent: Agent) {
         let binding = self.inner.handle.agent_session_binding().cloned();
         self.inner.peer.lent.lend(agent, binding);
+    }
+
+    /// Lets the server open channels to the X server here; returns what it is told of that.
+    pub(crate) fn show(&self, x11: &X11) -> Result<Told, Error> {
+        self.inner.peer.x11.show(x11, self.downgrade())
     }
 
     pub(crate) fn peer(&self) -> &Peer {

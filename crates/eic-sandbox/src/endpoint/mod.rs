@@ -90,7 +90,9 @@ impl Endpoint {
             set_request_id(response.headers_mut(), &id);
             Ok(response)
         };
+        // As much is cleared before each read, and TLS brings a record at most.
         let config = WebSocketConfig::default()
+            .read_buffer_size(16 * 1024)
             .max_message_size(Some(FRAME_LIMIT))
             .max_frame_size(Some(FRAME_LIMIT));
         let socket =

@@ -114,14 +114,13 @@ impl RemoteFile {
     /// # Errors
     /// As [`read_at`](Self::read_at).
     pub async fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), SftpError> {
+        let data = Bytes::copy_from_slice(data);
         self.begin_write(offset, data).await?.wait().await
     }
 
     /// Sends the request, in its turn.
-    pub(super) async fn begin_write(&self, offset: u64, data: &[u8]) -> Result<Doing, SftpError> {
-        let room = self.handle.len() + data.len() + 16;
-        let request = Request::with_room(kind::WRITE, room).string(&self.handle);
-        let request = request.u64(offset).string(data);
+    pub(super) async fn begin_write(&self, offset: u64, data: Bytes) -> Result<Doing, SftpError> {
+        let request = self.request(kind::WRITE).u64(offset).with_data(data);
         Ok(Doing(self.sftp.submit(request).await?))
     }
 

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::carrier::{Sink, Source};
 use super::error::SftpError;
-use super::packet::{self, Fields, Reply, Request, kind};
+use super::packet::{self, Fields, Packet, Reply, Request, kind};
 
 /// The most requests that wait for their answers at a time.
 const MOST_REQUESTS: usize = 256;
@@ -28,7 +28,7 @@ pub(super) struct Link {
 }
 
 struct Shared {
-    queue: mpsc::UnboundedSender<Bytes>,
+    queue: mpsc::UnboundedSender<Packet>,
     requests: Mutex<Requests>,
     slots: Arc<Semaphore>,
     /// Changes whenever either side moves.
@@ -188,7 +188,7 @@ impl Shared {
 struct Task {
     shared: Arc<Shared>,
     source: Source,
-    queued: mpsc::UnboundedReceiver<Bytes>,
+    queued: mpsc::UnboundedReceiver<Packet>,
     version: Option<oneshot::Sender<Reply>>,
 }
 
@@ -248,21 +248,11 @@ async fn receive(
 async fn send(
     sink: &mut Sink,
     shared: &Shared,
-    mut queued: mpsc::UnboundedReceiver<Bytes>,
+    mut queued: mpsc::UnboundedReceiver<Packet>,
 ) -> SftpError {
     while let Some(first) = queued.recv().await {
-        let packets = match queued.try_recv() {
-            Ok(second) if first.len() < BATCH => gather(&first, second, &mut queued),
-            Ok(second) => {
-                if !sink.send(first).await {
-                    break;
-                }
-                shared.moved();
-                second
-            }
-            Err(_) => first,
-        };
-        if !sink.send(packets).await {
+        let Packet { head, data } = gather(first, &mut queued);
+        if !sink.send(head).await || !(data.is_empty() || sink.send(data).await) {
             break;
         }
         shared.moved();
@@ -270,16 +260,24 @@ async fn send(
     pending().await
 }
 
-fn gather(first: &[u8], second: Bytes, queued: &mut mpsc::UnboundedReceiver<Bytes>) -> Bytes {
-    let mut batch = BytesMut::from(first);
-    let mut next = Some(second);
-    while let Some(packet) = next {
-        batch.extend_from_slice(&packet);
-        next = (batch.len() < BATCH)
-            .then(|| queued.try_recv().ok())
-            .flatten();
+/// Puts requests that wait together, up to one with data.
+fn gather(first: Packet, queued: &mut mpsc::UnboundedReceiver<Packet>) -> Packet {
+    let (mut packet, mut before) = (first, BytesMut::new());
+    while packet.data.is_empty()
+        && before.len() < BATCH
+        && let Ok(next) = queued.try_recv()
+    {
+        before.extend_from_slice(&packet.head);
+        packet = next;
     }
-    batch.freeze()
+    if before.is_empty() {
+        return packet;
+    }
+    before.extend_from_slice(&packet.head);
+    Packet {
+        head: before.freeze(),
+        ..packet
+    }
 }
 
 /// Ends where requests wait and nothing has moved for so long.

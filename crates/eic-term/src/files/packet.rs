@@ -45,21 +45,25 @@ pub(super) const LENGTH: usize = 4;
 /// A request that is being put together.
 pub(super) struct Request {
     bytes: BytesMut,
+    data: Bytes,
+}
+
+/// A packet to be sent.
+pub(super) struct Packet {
+    pub(super) head: Bytes,
+    /// The last field's bytes, which are not copied for this; often none.
+    pub(super) data: Bytes,
 }
 
 impl Request {
     pub(super) fn new(kind: u8) -> Self {
-        Self::with_room(kind, 96)
-    }
-
-    /// The same with room for so many bytes of fields.
-    pub(super) fn with_room(kind: u8, room: usize) -> Self {
-        let mut bytes = BytesMut::with_capacity(LENGTH + 5 + room);
+        let mut bytes = BytesMut::with_capacity(LENGTH + 5 + 96);
         // The length and the id are filled in when it is sent.
         bytes.put_u32(0);
         bytes.put_u8(kind);
         bytes.put_u32(0);
-        Self { bytes }
+        let data = Bytes::new();
+        Self { bytes, data }
     }
 
     pub(super) fn extended(name: &str) -> Self {
@@ -89,9 +93,17 @@ impl Request {
         self
     }
 
-    /// The packet's bytes, with this id, or the version in its place.
-    pub(super) fn finish(mut self, id: u32) -> Bytes {
-        let length = self.bytes.len().saturating_sub(LENGTH);
+    /// Adds a last field.
+    pub(super) fn with_data(mut self, data: Bytes) -> Self {
+        self.bytes
+            .put_u32(u32::try_from(data.len()).unwrap_or(u32::MAX));
+        self.data = data;
+        self
+    }
+
+    /// The packet, with this id, or the version in its place.
+    pub(super) fn finish(mut self, id: u32) -> Packet {
+        let length = (self.bytes.len() + self.data.len()).saturating_sub(LENGTH);
         let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         for (slot, byte) in self.bytes.iter_mut().zip(length) {
             *slot = byte;
@@ -99,7 +111,10 @@ impl Request {
         for (slot, byte) in self.bytes.iter_mut().skip(5).zip(id.to_be_bytes()) {
             *slot = byte;
         }
-        self.bytes.freeze()
+        Packet {
+            head: self.bytes.freeze(),
+            data: self.data,
+        }
     }
 }
 
@@ -168,12 +183,19 @@ mod tests {
     #[test]
     fn a_request_is_length_type_id_fields() {
         let packet = Request::new(kind::MKDIR).string(b"a\xff").u32(0).finish(7);
-        assert_eq!(*packet, *b"\0\0\0\x0f\x0e\0\0\0\x07\0\0\0\x02a\xff\0\0\0\0");
+        assert_eq!(
+            *packet.head,
+            *b"\0\0\0\x0f\x0e\0\0\0\x07\0\0\0\x02a\xff\0\0\0\0"
+        );
+        let write = Request::new(kind::WRITE).with_data(Bytes::from_static(b"abc"));
+        let packet = write.finish(8);
+        assert_eq!(*packet.head, *b"\0\0\0\x0c\x06\0\0\0\x08\0\0\0\x03");
+        assert_eq!(*packet.data, *b"abc");
     }
 
     #[test]
     fn packets_come_in_pieces() {
-        let packet = Request::new(kind::STATUS).u32(1).finish(9);
+        let packet = Request::new(kind::STATUS).u32(1).finish(9).head;
         let mut arrived = BytesMut::new();
         for (position, byte) in packet.iter().enumerate() {
             assert!(next(&mut arrived).unwrap().is_none(), "{position}");

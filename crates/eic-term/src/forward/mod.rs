@@ -24,10 +24,14 @@ mod socket;
 
 pub use address::{Address, Bind};
 pub use dynamic::DynamicForward;
+pub(crate) use listener::{Halves, connect};
 pub use local::LocalForward;
+pub(crate) use open::Way;
 pub use persistent::{Persistent, PersistentEvent};
 pub(crate) use registry::{Incoming, Registry};
+pub(crate) use relay::relay;
 pub use remote::RemoteForward;
+pub(crate) use socket::local_displays;
 #[cfg(unix)]
 pub(crate) use socket::{SocketFile, UnixListener};
 pub use stream::RemoteStream;

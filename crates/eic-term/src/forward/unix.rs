@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
+use super::address::Address;
 use super::listener::Halves;
 
 /// A socket that is listened on.
@@ -71,6 +72,16 @@ impl Drop for SocketFile {
 
 pub(crate) async fn connect(path: &str) -> io::Result<Halves> {
     Ok(halves(UnixStream::connect(path).await?))
+}
+
+/// Where the X server of a display listens (X(7)): by its name alone on Linux, and by a file.
+pub(crate) fn local_displays(number: u16) -> Vec<Address> {
+    let path = format!("/tmp/.X11-unix/X{number}");
+    let abstract_name = cfg!(target_os = "linux").then(|| Address::unix(format!("\0{path}")));
+    abstract_name
+        .into_iter()
+        .chain([Address::unix(path)])
+        .collect()
 }
 
 fn halves(stream: UnixStream) -> Halves {

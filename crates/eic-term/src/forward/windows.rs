@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::address::Address;
 use super::listener::Halves;
 
 /// Never made.
@@ -25,6 +26,12 @@ impl UnixListener {
 #[expect(clippy::unused_async, reason = "it has the signature of the other")]
 pub(crate) async fn connect(_: &str) -> io::Result<Halves> {
     Err(unsupported())
+}
+
+/// Where the X server of a display listens: X servers for Windows have ports alone.
+pub(crate) fn local_displays(number: u16) -> Vec<Address> {
+    let port = number.checked_add(6000).into_iter();
+    port.map(|port| Address::tcp("127.0.0.1", port)).collect()
 }
 
 fn unsupported() -> io::Error {

@@ -81,6 +81,7 @@ pub(super) fn put_open(to: &mut Vec<u8>, open: &Open) {
     }
     put_option(to, open.pty.as_ref(), put_pty);
     to.put_u8(open.agent.into());
+    to.put_u8(open.x11.into());
     for (name, value) in &open.env {
         put(to, name);
         put(to, value);
@@ -221,7 +222,7 @@ impl<'a> Fields<'a> {
             _ => return None,
         };
         let pty = self.option(Self::pty)?;
-        let agent = self.flag()?;
+        let (agent, x11) = (self.flag()?, self.flag()?);
         let mut env = Vec::new();
         while !self.0.is_empty() {
             env.push((self.text()?, self.text()?));
@@ -231,6 +232,7 @@ impl<'a> Fields<'a> {
             env,
             pty,
             agent,
+            x11,
         })
     }
 

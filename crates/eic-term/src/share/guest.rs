@@ -217,6 +217,7 @@ impl Open {
             env: Vec::new(),
             pty: None,
             agent: false,
+            x11: false,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::platform::Stream;
 use super::visit::SessionVisit;
 use crate::agent::Agent;
 use crate::session::Session;
+use crate::x11::X11;
 
 /// How long one who comes may take to say what for, and to attach the streams.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
@@ -28,6 +29,7 @@ pub struct Sharing {
 pub(super) struct Inner {
     pub(super) session: Session,
     pub(super) agent: Option<Agent>,
+    pub(super) x11: Option<X11>,
     pub(super) desks: Mutex<Desks>,
     pub(super) served: watch::Sender<usize>,
 }
@@ -70,15 +72,16 @@ impl Sharing {
     /// Shares a session.
     #[must_use]
     pub fn new(session: Session) -> Self {
-        Self::with_agent(session, None)
+        Self::lending(session, None, None)
     }
 
-    /// The same, and lends this agent to the host when a visitor asks for it.
+    /// The same, and lends this agent to the host, and shows it this X server, when a visitor asks for it.
     #[must_use]
-    pub fn with_agent(session: Session, agent: Option<Agent>) -> Self {
+    pub fn lending(session: Session, agent: Option<Agent>, x11: Option<X11>) -> Self {
         let inner = Inner {
             session,
             agent,
+            x11,
             desks: Mutex::default(),
             served: watch::Sender::new(0),
         };

@@ -72,6 +72,7 @@ pub(crate) struct Open {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) pty: Option<Pty>,
     pub(crate) agent: bool,
+    pub(crate) x11: bool,
 }
 
 /// A stream of a session.
@@ -248,6 +249,7 @@ mod tests {
                 env: vec![("LANG".to_owned(), "C".to_owned())],
                 pty,
                 agent: true,
+                x11: false,
             })
         };
         let pty = Pty {

@@ -11,7 +11,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::holder::{Inner, LIMIT, Seat, say};
 use super::message::{Message, Open, Purpose, StreamKind, receive};
 use super::platform::Stream;
-use crate::agent::Agent;
 use crate::child::{Child, ExitStatus, Signal};
 use crate::command::Command;
 use crate::error::Error;
@@ -157,7 +156,7 @@ async fn start(inner: &Inner, open: Open) -> Result<(Started, Ends), Message> {
         }
         Purpose::Nothing => return Ok((Started::Nothing, Ends::default())),
     };
-    let command = prepare(command, open, inner.agent.as_ref());
+    let command = prepare(command, open, inner);
     let mut child = command.spawn().await.map_err(|error| refusal(&error))?;
     let ends = Ends {
         stdin: child.stdin.take().map(|stream| Box::new(stream) as _),
@@ -167,15 +166,18 @@ async fn start(inner: &Inner, open: Open) -> Result<(Started, Ends), Message> {
     Ok((Started::Command(child), ends))
 }
 
-fn prepare(mut command: Command, open: Open, agent: Option<&Agent>) -> Command {
+fn prepare(mut command: Command, open: Open, inner: &Inner) -> Command {
     for (name, value) in open.env {
         command = command.env(name, value);
     }
     if let Some(pty) = open.pty {
         command = command.pty(pty);
     }
-    match agent {
-        Some(agent) if open.agent => command.forward_agent(agent.clone()),
+    if let Some(agent) = inner.agent.as_ref().filter(|_| open.agent) {
+        command = command.forward_agent(agent.clone());
+    }
+    match &inner.x11 {
+        Some(x11) if open.x11 => command.forward_x11(x11.clone()),
         _ => command,
     }
 }

@@ -182,6 +182,12 @@ pub struct ResolvedOptions {
     pub stream_local_bind_unlink: bool,
     /// Whether X11 is forwarded.
     pub forward_x11: bool,
+    /// Whether programs on the host may do with the X server what those here may.
+    pub forward_x11_trusted: bool,
+    /// For how long programs on the host that are not trusted may come; 0 for ever.
+    pub forward_x11_timeout: u32,
+    /// Where xauth(1) is.
+    pub xauth_location: String,
     /// Whether network devices are joined (`-w`).
     pub tunnel: bool,
 

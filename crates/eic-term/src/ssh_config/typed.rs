@@ -173,6 +173,9 @@ impl Resolved {
         options.stream_local_bind_mask = u32::from_str_radix(&mask, 8).unwrap_or(0o177);
         options.stream_local_bind_unlink = self.flag(Key::StreamLocalBindUnlink);
         options.forward_x11 = self.flag(Key::ForwardX11);
+        options.forward_x11_trusted = self.flag(Key::ForwardX11Trusted);
+        options.forward_x11_timeout = self.number(Key::ForwardX11Timeout).unwrap_or(u32::MAX);
+        options.xauth_location = self.text(Key::XAuthLocation).unwrap_or_default();
         let tunnel = self.text(Key::Tunnel).unwrap_or_default();
         options.tunnel = tunnel != "false" && tunnel != "no";
     }

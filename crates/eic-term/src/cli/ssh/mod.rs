@@ -19,6 +19,7 @@ mod share;
 mod tcp;
 mod token;
 mod update;
+mod x11;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -171,10 +172,6 @@ fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
 /// What was asked for and is not done; the rest is.
 fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
     let all = [
-        (
-            options.forward_x11 && std::env::var_os("DISPLAY").is_some(),
-            "warning: X11 is not forwarded: this is not known here",
-        ),
         (
             options.tunnel,
             "warning: no tunnel device is made (-w): this is not known here",

@@ -7,11 +7,11 @@ use eic_term::share::Shared;
 use eic_term::ssh_config::{
     ForwardAgent, Listen, RequestTty, ResolvedOptions, SessionType, Target,
 };
-use eic_term::{Address, Agent, Command, Session};
+use eic_term::{Address, Agent, Command, Session, X11};
 use globset::Glob;
 
 use super::share::{self, Holder, Parent};
-use super::{Run, host, open, platform};
+use super::{Run, host, open, platform, x11};
 use crate::cli::args::Forwardings;
 use crate::cli::args::Interactive;
 use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
@@ -20,6 +20,13 @@ use crate::cli::report::Failure;
 use crate::cli::streams::Input;
 use crate::cli::ui::Ui;
 use crate::cli::{identities, interactive, streams};
+
+/// A session, and what is forwarded on it.
+pub(super) struct Ours {
+    pub(super) session: Session,
+    pub(super) forwards: Forwards,
+    pub(super) x11: Option<X11>,
+}
 
 /// Logs in and does what the session is for, to its end, and longer where others may use the connection (`shares`).
 pub(super) async fn run(
@@ -32,8 +39,13 @@ pub(super) async fn run(
     let options = run.options;
     let (session, update) = open::open(options, with_pty, run.account, ui).await?;
     let forwards = Forwards::open(&forwardings(options), &session, ui).await?;
+    let ours = Ours {
+        x11: x11(options, ui).await,
+        session,
+        forwards,
+    };
     let holder = match shares {
-        true => Holder::listen(options, &session, &forwards, parent.as_ref(), ui).await?,
+        true => Holder::listen(options, &ours, parent.as_ref(), ui).await?,
         false => None,
     };
     local_command(options, ui).await;
@@ -41,7 +53,7 @@ pub(super) async fn run(
         parent.ready(holder.as_ref().map(Holder::path), ui).await?;
     }
     let work = async {
-        let done = work(options, session, forwards, with_pty, ui).await;
+        let done = work(options, ours, with_pty, ui).await;
         // Whoever waits for the end of its output has it.
         if let Some(parent) = &parent {
             parent.release_output(ui);
@@ -61,11 +73,15 @@ pub(super) async fn run(
 /// Does what the session is for.
 async fn work(
     options: &ResolvedOptions,
-    session: Session,
-    forwards: Forwards,
+    ours: Ours,
     with_pty: bool,
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
+    let Ours {
+        session,
+        forwards,
+        x11,
+    } = ours;
     if let Some(to) = &options.stdio_forward {
         return join(&session, &stdio(to)?).await;
     }
@@ -73,6 +89,7 @@ async fn work(
         return Err(session.closed().await.into());
     }
     let command = dressed(options, Purpose::of(options).on(&session));
+    let command = showing(command, x11);
     if with_pty {
         let args = interactive(options);
         return interactive::interact(command, Some(&session), forwards, &args, ui).await;
@@ -95,26 +112,43 @@ pub(super) async fn through(
     if forwards {
         share::forward(&forwardings(options), shared, ui).await?;
     }
+    let command = || {
+        let command = dressed(options, Purpose::of(options).through(shared));
+        // Which X server it is, and its cookie, are the holder's to say, as with ssh(1).
+        showing(command, x11::display(options, ui).map(X11::new))
+    };
     if with_pty {
         if let Some(parent) = parent {
             parent.ready(None, ui).await?;
         }
-        let command = dressed(options, Purpose::of(options).through(shared));
         let args = interactive(options);
-        return interactive::interact(command, None, Forwards::default(), &args, ui).await;
+        return interactive::interact(command(), None, Forwards::default(), &args, ui).await;
     }
     let child = match &options.stdio_forward {
         Some(to) => shared.connect(&stdio(to)?).await?,
         None if options.session_type == SessionType::None => shared.hold().await?,
-        None => {
-            let command = dressed(options, Purpose::of(options).through(shared));
-            command.spawn().await?
-        }
+        None => command().spawn().await?,
     };
     if let Some(parent) = parent {
         parent.ready(None, ui).await?;
     }
     streams::join(child, input(options), ui).await
+}
+
+/// The X server to show, where there may be programs on the host that it is shown to.
+async fn x11(options: &ResolvedOptions, ui: &Ui) -> Option<X11> {
+    let runs = options.session_type != SessionType::None && options.stdio_forward.is_none();
+    match runs || options.control_path.is_some() {
+        true => x11::shown(options, ui).await,
+        false => None,
+    }
+}
+
+fn showing(command: Command, x11: Option<X11>) -> Command {
+    match x11 {
+        Some(x11) => command.forward_x11(x11),
+        None => command,
+    }
 }
 
 /// What the command reads (`-n`).
@@ -311,12 +345,12 @@ fn listened(listen: &Listen, open: bool) -> Address {
     }
 }
 
-/// Where connections go; `None` where each says so itself.
 /// Where `-W` leads.
 fn stdio(to: &Target) -> Result<Address, Failure> {
     connected(to).ok_or_else(|| Failure::caused("-W", "it leads nowhere"))
 }
 
+/// Where connections go; `None` where each says so itself.
 fn connected(to: &Target) -> Option<Address> {
     match to {
         Target::Port { host, port } => Some(Address::tcp(host, *port)),

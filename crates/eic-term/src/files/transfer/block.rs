@@ -163,7 +163,7 @@ impl Writer {
                 Leaving::Local(spawn_blocking(move || write_at(&file, &data, offset)))
             }
             Self::Remote(files) => {
-                Leaving::Remote(lane(files, offset)?.begin_write(offset, &data).await?)
+                Leaving::Remote(lane(files, offset)?.begin_write(offset, data).await?)
             }
             Self::Stream(output) => {
                 output.write_all(&data).await?;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::super::session::{self, Ours};
 use super::background::Parent;
 use super::control::wanted;
 use super::permission;
@@ -65,8 +66,7 @@ impl Holder {
     /// started for, if any, shares the connection then.
     pub(in crate::cli::ssh) async fn listen(
         options: &ResolvedOptions,
-        session: &Session,
-        forwards: &Forwards,
+        ours: &Ours,
         parent: Option<&Parent>,
         ui: &Ui,
     ) -> Result<Option<Self>, Failure> {
@@ -95,12 +95,12 @@ impl Holder {
                 bound.map_err(|source| Failure::new("cannot serve the foreground", source))?
             }
         };
-        let agent = super::super::session::lent(options);
+        let (session, agent) = (ours.session.clone(), session::lent(options));
         let (words, asked) = mpsc::channel(WORDS);
         let guests = Guests {
-            sharing: Sharing::with_agent(session.clone(), agent),
-            session: session.clone(),
-            forwards: forwards.clone(),
+            sharing: Sharing::lending(session.clone(), agent, ours.x11.clone()),
+            session,
+            forwards: ours.forwards.clone(),
             host: options.host_argument.clone(),
             permitted: options.permit_remote_open.clone(),
             asks: matches!(
