@@ -120,7 +120,10 @@ pub(crate) async fn find(
     let connector = settings.connector(ui).await?;
     let api = settings.api().await?;
     let meant = meant(common, targets, ui).await?;
-    let selectors: Vec<_> = meant.iter().map(|one| one.selector.clone()).collect();
+    let selectors: Vec<_> = meant
+        .iter()
+        .map(|one| one.target.selector.clone())
+        .collect();
     let (found, endpoints) = tokio::join!(
         api.find_instances(&selectors),
         endpoints(&api, &settings.options)
@@ -142,11 +145,12 @@ pub(crate) async fn find(
     let mut hosts = Vec::new();
     let mut seen = HashSet::new();
     for ((target, meant), instances) in targets.iter().zip(&meant).zip(found) {
-        match matching(meant, instances) {
+        match matching(&meant.target, instances) {
             Ok(instances) => {
                 for instance in instances {
                     if seen.insert(instance.id.clone()) {
-                        hosts.push(finder.host(target, &instance).await?);
+                        let configured = meant.configured.clone();
+                        hosts.push(finder.host(target, configured, &instance).await?);
                     }
                 }
             }
@@ -157,16 +161,26 @@ pub(crate) async fn find(
     Ok(hosts)
 }
 
-/// The targets by the names that OpenSSH's configuration has for them.
-async fn meant(common: &Common, targets: &[Target], ui: &Ui) -> Result<Vec<Target>, Failure> {
+/// A target by the name that OpenSSH's configuration has for it.
+struct Meant {
+    target: Target,
+    /// What the configuration says; of a pattern it is asked for each instance.
+    configured: Option<Configured>,
+}
+
+async fn meant(common: &Common, targets: &[Target], ui: &Ui) -> Result<Vec<Meant>, Failure> {
     let mut meant = Vec::with_capacity(targets.len());
     for target in targets {
-        meant.push(match target.selector.is_pattern() {
-            true => target.clone(),
-            false => {
-                Configured::read(common, target, ui)?
-                    .target(target, ui)
-                    .await?
+        meant.push(if target.selector.is_pattern() {
+            Meant {
+                target: target.clone(),
+                configured: None,
+            }
+        } else {
+            let configured = Configured::read(common, target, ui)?;
+            Meant {
+                target: configured.target(target, ui).await?,
+                configured: Some(configured),
             }
         });
     }
@@ -222,8 +236,17 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    async fn host(&mut self, target: &Target, instance: &Instance) -> Result<Host, Failure> {
-        let way = self.way(target, instance).await?;
+    async fn host(
+        &mut self,
+        target: &Target,
+        configured: Option<Configured>,
+        instance: &Instance,
+    ) -> Result<Host, Failure> {
+        let configured = match configured {
+            Some(configured) => configured,
+            None => self.configured(target, instance)?,
+        };
+        let way = self.way(target, &configured, instance).await?;
         let id = instance.id.to_string();
         let user = target.user.as_ref();
         Ok(Host {
@@ -238,6 +261,7 @@ impl Finder<'_> {
     async fn way(
         &mut self,
         target: &Target,
+        configured: &Configured,
         instance: &Instance,
     ) -> Result<Result<Way, Failure>, Failure> {
         let typed = target.selector.to_string();
@@ -246,12 +270,11 @@ impl Finder<'_> {
         let names = [typed.as_str(), instance.id.as_str()]
             .into_iter()
             .chain(names.into_iter().flatten());
-        let configured = self.configured(target, instance)?;
         let usual = configured.usual()?;
         let names: Vec<_> = names.collect();
         let (mut options, files) = self.settings.of(self.common, &names, usual);
         options.identities = self.identities(files).await?;
-        let hop = self.hops.of(&configured, self.common, self.ui);
+        let hop = self.hops.of(configured, self.common, self.ui);
         if hop.is_some() {
             // From another host it is the instance's own address that leads there.
             options.connection_type = ConnectionType::Direct;
@@ -269,17 +292,12 @@ impl Finder<'_> {
         }))
     }
 
-    /// What OpenSSH's configuration says: of the name as typed, or of the instance's own where a pattern was.
+    /// What OpenSSH's configuration says of an instance that a pattern has found, by its own name.
     fn configured(&self, target: &Target, instance: &Instance) -> Result<Configured, Failure> {
-        let own = instance
-            .name
-            .as_ref()
-            .filter(|_| target.selector.is_pattern());
+        let own = instance.name.as_ref().and_then(|name| name.parse().ok());
         let named = Target {
             user: target.user.clone(),
-            selector: own
-                .and_then(|name| name.parse().ok())
-                .unwrap_or_else(|| target.selector.clone()),
+            selector: own.unwrap_or_else(|| target.selector.clone()),
         };
         Configured::read(self.common, &named, self.ui)
     }
