@@ -14,13 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB = "i-0e1c0000000000001"  # Of the sandbox's fleet: the one with a public and a private address.
 
 
-def in_region(script, rtt, arguments, options=()):
-    """Runs a script, with a folder that holds a key, in a region with real sshds that know the key, and with these
-    options; returns what it prints, which is JSON."""
+def in_region(script, rtt, arguments, options=("--sshd",)):
+    """Runs a script, with a folder that holds a key, in a region with these options, whose instances know the key;
+    returns what it prints, which is JSON."""
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder, "key")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-        command = [binary("eic-sandbox"), "run", "--sshd", "--rtt", f"{rtt}ms"]
+        command = [binary("eic-sandbox"), "run", "--rtt", f"{rtt}ms"]
         command += ["--authorized-key", f"{key}.pub", *options, "--"]
         command += [sys.executable, script, "--inside", folder, *arguments]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

@@ -4,10 +4,16 @@
 
 mod support;
 
+#[path = "cp/cuts.rs"]
+mod cuts;
 #[path = "cp/hostile.rs"]
 mod hostile;
 #[path = "cp/interrupted.rs"]
 mod interrupted;
+#[path = "cp/large.rs"]
+mod large;
+#[path = "cp/tar.rs"]
+mod tar;
 #[path = "cp/tree.rs"]
 mod tree;
 
@@ -355,48 +361,6 @@ fn a_long_way_makes_no_round_trip_that_could_be_overlapped() {
     assert_eq!(
         std::fs::read(near.join("large")).unwrap(),
         support::noise(24 << 20)
-    );
-}
-
-#[test]
-fn without_sftp_tar_copies() {
-    if left_out_under_wine("Windows holds no such names, modes and links") {
-        return;
-    }
-    if !peer("sshd") || !peer("tar") {
-        return;
-    }
-    let option = "Subsystem sftp /nowhere/sftp-server";
-    let sandbox = Sandbox::with(Config::default().sshd(true).sshd_option(option));
-    let folder = tempfile::tempdir().unwrap();
-    let [source, far, near] = ["source", "far", "near"].map(|name| folder.path().join(name));
-    let tree = Tree::make(&source);
-    for (from, to, at) in [
-        (OsString::from(&source), there(&far), &far),
-        (there(&far), near.clone().into(), &near),
-    ] {
-        let outcome = cp(&sandbox, ["-rp".into(), from, to]);
-        assert!(
-            outcome.stderr.contains("its tar copies"),
-            "{}",
-            outcome.stderr
-        );
-        let differences = tree.differences(at);
-        // Holes are filled, and a link has the time at which it was made.
-        let weighs = |line: &&String| !line.contains("link to") && !line.contains("\"sparse\"");
-        assert_eq!(differences.iter().find(weighs), None, "{}", outcome.stderr);
-        assert!(at.join("dangling").is_symlink() && leftovers(at).is_empty());
-        assert_eq!(
-            std::fs::metadata(at.join("sparse")).unwrap().len(),
-            64 << 20
-        );
-    }
-    let gone = cp(&sandbox, [there(far.join("gone")), near.clone().into()]);
-    assert_eq!(gone.code, Some(1), "{}", gone.stderr);
-    assert!(
-        gone.stderr.contains("tar on the host failed"),
-        "{}",
-        gone.stderr
     );
 }
 

@@ -9,9 +9,11 @@ mod support;
 #[path = "ssh_options/x11.rs"]
 mod x11;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use eic_sandbox::Config;
 use support::{Outcome, Sandbox, peer, run};
@@ -219,6 +221,40 @@ fn a_key_that_was_used_is_given_to_the_agent() {
     // From now on the file is not needed.
     std::fs::remove_file(place.text("key")).unwrap();
     log_in(&[]);
+}
+
+#[test]
+fn a_forwarded_connection_outlasts_the_command() {
+    let Some(place) = Place::new(&["sshd", "ssh-keygen"]) else {
+        return;
+    };
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (socket, ended) = (place.text("socket"), place.text("ended"));
+    let forward = format!("{socket}:{}", service.local_addr().unwrap());
+    let mut command = place.command(&["-L", &forward], &format!("read line; touch {ended}"));
+    let mut child = Ended(command.stdin(Stdio::piped()).spawn().unwrap());
+    let mut client = loop {
+        match UnixStream::connect(&socket) {
+            Ok(client) => break client,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let mut server = service.accept().unwrap().0;
+    drop(child.0.stdin.take());
+    while !std::path::Path::new(&ended).exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Long enough that a program that had left would be gone.
+    let mut block = vec![7; 1 << 20];
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| client.write_all(&[7; 1 << 20]).unwrap());
+            server.read_exact(&mut block).unwrap();
+        });
+    }
+    assert_eq!(child.0.try_wait().unwrap(), None, "it has left");
+    drop((client, server));
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Forwards that outlive their connection.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::support::{Sandbox, noise, peer, run};
@@ -18,10 +19,15 @@ fn a_lost_connection_is_made_again_and_ports_stay() {
         std::io::Write::write_all(&mut stream, &noise(1_000_000)).ok();
     });
     for route in sandbox.routes() {
-        let [flood, echo] = [flooder, echo_server()].map(|port| format!("0:localhost:{port}"));
-        let args = [&route[..], &["-L", &flood, "-L", &echo, "-R", &echo]].concat();
+        let service = echo_server();
+        let [flood, echo] = [flooder, service].map(|port| format!("0:localhost:{port}"));
+        let args = [
+            &route[..],
+            &["-L", &flood, "-L", &echo, "-R", &echo, "-R", "0"],
+        ]
+        .concat();
         let mut forwarder = Forwarder::start(&sandbox, &args);
-        let [flood, local, remote] = [(); 3].map(|()| forwarder.port());
+        let [flood, local, remote, proxy] = [(); 4].map(|()| forwarder.port());
         let pushes = sandbox.region.calls("SendSSHPublicKey");
         for _ in 0..2 {
             let mut cut = Vec::new();
@@ -31,7 +37,11 @@ fn a_lost_connection_is_made_again_and_ports_stay() {
             exchange(&mut connect(local), b"after the loss");
             forwarder.expect("connecting again");
             forwarder.expect("connected again");
-            exchange_soon(remote);
+            exchange(&mut connect_soon(remote), b"on the same port");
+            exchange(
+                &mut socks(connect_soon(proxy), service),
+                b"by the same proxy",
+            );
         }
         assert_eq!(
             sandbox.region.calls("SendSSHPublicKey"),
@@ -42,16 +52,28 @@ fn a_lost_connection_is_made_again_and_ports_stay() {
 }
 
 /// The host listens again a moment after the connection is there.
-fn exchange_soon(port: u16) {
+fn connect_soon(port: u16) -> TcpStream {
     let deadline = Instant::now() + crate::PATIENCE;
-    let mut stream = loop {
-        match std::net::TcpStream::connect(("127.0.0.1", port)) {
-            Ok(stream) => break stream,
+    loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => return stream,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
         std::thread::sleep(Duration::from_millis(20));
-    };
-    exchange(&mut stream, b"on the same port");
+    }
+}
+
+/// Goes on to a port here, by SOCKS 5 (RFC 1928).
+fn socks(mut proxy: TcpStream, port: u16) -> TcpStream {
+    let [high, low] = port.to_be_bytes();
+    proxy.write_all(&[5, 1, 0]).unwrap();
+    proxy
+        .write_all(&[5, 1, 0, 1, 127, 0, 0, 1, high, low])
+        .unwrap();
+    let mut answer = [0; 12];
+    proxy.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[..4], [5, 0, 5, 0]);
+    proxy
 }
 
 #[test]
@@ -79,7 +101,7 @@ fn the_next_tunnel_is_there_before_the_old_one_ends() {
         exchange(&mut old, b"still on the old one");
         old = connect(local);
         exchange(&mut old, b"on the new one");
-        exchange_soon(remote);
+        exchange(&mut connect_soon(remote), b"on the same port");
     }
     let lost = forwarder.said.iter().any(|line| line.contains("lost"));
     assert!(!lost, "{:#?}", forwarder.said);

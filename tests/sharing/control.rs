@@ -33,6 +33,16 @@ fn a_holder_is_asked_for_forwards_to_stop_and_to_end() {
             let said = succeeds(&place.ask("forward", &[letter, &forward], target));
             let chosen = said.trim().parse().unwrap_or(wanted);
             assert!(echoes(chosen), "{letter}");
+            let known = succeeds(&place.ask("conninfo", &[], target));
+            for part in [
+                target.as_str(),
+                "agreed on",
+                "0 sessions",
+                &format!("{letter} 127.0.0.1:{chosen}"),
+            ] {
+                let known = known.replace("localhost", "127.0.0.1");
+                assert!(known.contains(part), "no `{part}` in {known}");
+            }
             let named = format!("{chosen}:{to}");
             let other = format!("{chosen}:127.0.0.1:1");
             let taken = place.ask("forward", &["-L", &other], target);

@@ -307,7 +307,7 @@ pub(crate) struct Peer {
     pub(crate) limit: Duration,
     pub(crate) legacy: bool,
     /// When the connection was made.
-    since: Instant,
+    pub(crate) since: Instant,
     pub(crate) expires: Option<Instant>,
     pub(crate) timeline: Timeline,
     pub(crate) flow: Flow,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
+use tokio::sync::watch;
 
 use crate::agent::Agent;
 use crate::algorithms::Algorithms;
@@ -74,6 +75,12 @@ impl Session {
         self.inner.peer.expires
     }
 
+    /// Returns when the connection was made.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.inner.peer.since
+    }
+
     /// Returns the algorithms agreed on at the last exchange of keys.
     #[must_use]
     pub fn algorithms(&self) -> Option<Algorithms> {
@@ -86,6 +93,12 @@ impl Session {
         // The handler sends nothing; it is gone when the connection is.
         while ended.changed().await.is_ok() {}
         self.inner.peer.lost()
+    }
+
+    /// Returns how many connections are forwarded, either way, which can be waited for.
+    #[must_use]
+    pub fn forwarded(&self) -> watch::Receiver<usize> {
+        self.inner.peer.flow.forwarded.count()
     }
 
     /// Exchanges new keys with the server (RFC 4253 §9), when its turn comes.

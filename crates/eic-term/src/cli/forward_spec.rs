@@ -12,28 +12,33 @@ pub(crate) struct LocalSpec {
     pub(crate) to: Address,
 }
 
-/// `-R`: an address on the remote host, and one as seen from here.
+/// `-R`: an address on the remote host, and where it leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemoteSpec {
     pub(crate) on: Address,
-    pub(crate) to: Address,
+    pub(crate) to: Goal,
 }
 
-/// `-R` without a destination: an address on the remote host, whose clients say by SOCKS where they want to go.
+/// Where connections from the host go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RemoteDynamicSpec {
-    pub(crate) on: Address,
-    /// Where they may: `any`, `none`, or `HOST:PORT`s (ssh_config(5), `PermitRemoteOpen`).
-    pub(crate) permitted: Vec<String>,
+pub(crate) enum Goal {
+    /// To an address as seen from here.
+    Address(Address),
+    /// Where each says by SOCKS.
+    Asked(Permitted),
 }
 
-impl RemoteDynamicSpec {
-    /// Whether its clients may connect there.
-    pub(crate) fn permits(&self, to: &Address) -> bool {
+/// Where those may go: `any`, `none`, or `HOST:PORT`s (ssh_config(5), `PermitRemoteOpen`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Permitted(pub(crate) Vec<String>);
+
+impl Permitted {
+    /// Whether they may connect there.
+    pub(crate) fn allows(&self, to: &Address) -> bool {
         let Address::Tcp { host, port } = to else {
             return false;
         };
-        self.permitted.iter().any(|one| match one.as_str() {
+        self.0.iter().any(|one| match one.as_str() {
             "any" => true,
             one => one.rsplit_once(':').is_some_and(|(name, number)| {
                 let name = name.trim_start_matches('[').trim_end_matches(']');
@@ -70,10 +75,16 @@ impl FromStr for RemoteSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let parts = split(text)?;
+        if parts.len() <= 2 && !parts.iter().any(|part| is_path(part)) {
+            let to = Goal::Asked(Permitted(vec!["any".to_owned()]));
+            let on = listened(&parts)?;
+            return Ok(Self { on, to });
+        }
         let (on, to) = both(text)?;
         Ok(Self {
             on: listened(&on)?,
-            to,
+            to: Goal::Address(to),
         })
     }
 }
@@ -196,12 +207,9 @@ mod tests {
             ("*:80", "db", 80, true),
             ("[::1]:80", "::1", 80, true),
         ] {
-            let spec = RemoteDynamicSpec {
-                on: Address::tcp("localhost", 1080),
-                permitted: permitted.split(' ').map(str::to_owned).collect(),
-            };
-            let permits = spec.permits(&Address::tcp(host, port));
-            assert_eq!(permits, expected, "{permitted} {host} {port}");
+            let permitted = Permitted(permitted.split(' ').map(str::to_owned).collect());
+            let allows = permitted.allows(&Address::tcp(host, port));
+            assert_eq!(allows, expected, "{permitted:?} {host} {port}");
         }
     }
 
@@ -260,8 +268,20 @@ mod tests {
             ("*:0:web:80", "*:0 to web:80"),
             ("eth0.internal:8080:web:80", "eth0.internal:8080 to web:80"),
             ("/run/r.sock:/run/x.sock", "/run/r.sock to /run/x.sock"),
+            ("1080", "localhost:1080 to any"),
+            ("*:1080", "*:1080 to any"),
+            ("[::1]:0", "[::1]:0 to any"),
+            ("web", "`web` is no port"),
+            ("web:80:", "`` is no port"),
+            (
+                "/run/r.sock",
+                "`/run/r.sock` is not [ADDR:]PORT:HOST:PORT; a path may stand for either side",
+            ),
         ] {
-            let shown = said(text, |one: RemoteSpec| format!("{} to {}", one.on, one.to));
+            let shown = said(text, |one: RemoteSpec| match one.to {
+                Goal::Address(to) => format!("{} to {to}", one.on),
+                Goal::Asked(Permitted(to)) => format!("{} to {}", one.on, to.join(" ")),
+            });
             assert_eq!(shown, expected, "{text}");
         }
     }

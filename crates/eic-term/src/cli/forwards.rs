@@ -1,15 +1,17 @@
 //! Forwards from the command line and from the prompt of `~C`: opened, listed, cancelled.
 
 use std::fmt;
+use std::process::ExitCode;
 use std::sync::Arc;
 
+use eic_term::terminal::Terminations;
 use eic_term::{
     Address, Bind, DynamicForward, Error, LocalForward, Persistent, RemoteForward, Session,
 };
 use tokio::sync::Mutex;
 
 use super::args::Forwardings;
-use super::forward_spec::{DynamicSpec, ListenSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
+use super::forward_spec::{DynamicSpec, Goal, ListenSpec, LocalSpec, RemoteSpec};
 use super::report::Failure;
 use super::ui::Ui;
 
@@ -18,7 +20,6 @@ use super::ui::Ui;
 pub(crate) enum Wanted {
     Local(LocalSpec),
     Remote(RemoteSpec),
-    RemoteDynamic(RemoteDynamicSpec),
     Dynamic(DynamicSpec),
 }
 
@@ -54,9 +55,7 @@ impl Wanted {
         let dynamic = args.dynamic.iter().cloned().map(Self::Dynamic);
         let local = args.local.iter().cloned().map(Self::Local);
         let remote = args.remote.iter().cloned().map(Self::Remote);
-        let proxies = args.remote_dynamic.iter().cloned();
-        let proxies = proxies.map(Self::RemoteDynamic);
-        dynamic.chain(local).chain(remote).chain(proxies).collect()
+        dynamic.chain(local).chain(remote).collect()
     }
 
     /// Whether the system chooses the port, which must be told then.
@@ -69,7 +68,6 @@ impl Wanted {
         match self {
             Self::Local(spec) => &spec.on,
             Self::Remote(spec) => &spec.on,
-            Self::RemoteDynamic(spec) => &spec.on,
             Self::Dynamic(spec) => &spec.on,
         }
     }
@@ -78,7 +76,7 @@ impl Wanted {
     pub(crate) fn letter(&self) -> char {
         match self {
             Self::Local(_) => 'L',
-            Self::Remote(_) | Self::RemoteDynamic(_) => 'R',
+            Self::Remote(_) => 'R',
             Self::Dynamic(_) => 'D',
         }
     }
@@ -95,20 +93,7 @@ impl Through<'_> {
             (Wanted::Local(spec), Self::Persistent(all)) => {
                 Forward::Local(all.forward_local(bind(spec.on), spec.to).await?)
             }
-            (Wanted::Remote(spec), Self::Session(session)) => {
-                Forward::Remote(session.forward_remote(spec.on, spec.to).await?)
-            }
-            (Wanted::Remote(spec), Self::Persistent(all)) => {
-                Forward::Remote(all.forward_remote(spec.on, spec.to).await?)
-            }
-            (Wanted::RemoteDynamic(spec), Self::Session(session)) => {
-                let (on, permits) = (spec.on.clone(), move |to: &Address| spec.permits(to));
-                Forward::Remote(session.forward_remote_dynamic(on, permits).await?)
-            }
-            // Only ssh's command line asks for it, and has sessions alone.
-            (Wanted::RemoteDynamic(spec), Self::Persistent(_)) => {
-                return Err(Error::ListenRemote { address: spec.on });
-            }
+            (Wanted::Remote(spec), _) => Forward::Remote(self.listen_remotely(spec).await?),
             (Wanted::Dynamic(spec), Self::Session(session)) => {
                 Forward::Dynamic(session.forward_dynamic(bind(spec.on)).await?)
             }
@@ -116,6 +101,24 @@ impl Through<'_> {
                 Forward::Dynamic(all.forward_dynamic(bind(spec.on)).await?)
             }
         })
+    }
+}
+
+impl Through<'_> {
+    async fn listen_remotely(self, spec: RemoteSpec) -> Result<RemoteForward, Error> {
+        let RemoteSpec { on, to } = spec;
+        match (to, self) {
+            (Goal::Address(to), Self::Session(session)) => session.forward_remote(on, to).await,
+            (Goal::Address(to), Self::Persistent(all)) => all.forward_remote(on, to).await,
+            (Goal::Asked(permitted), Self::Session(session)) => {
+                let allows = move |to: &Address| permitted.allows(to);
+                session.forward_remote_dynamic(on, allows).await
+            }
+            (Goal::Asked(permitted), Self::Persistent(all)) => {
+                let allows = move |to: &Address| permitted.allows(to);
+                all.forward_remote_dynamic(on, allows).await
+            }
+        }
     }
 }
 
@@ -273,6 +276,36 @@ impl Forwards {
     }
 }
 
+/// Waits for the connections that are forwarded yet, as ssh(1) does when its command has ended; returns the exit code of
+/// a signal that ends it before. `says` tells a person what is waited for.
+pub(crate) async fn last_connections(
+    session: &Session,
+    says: bool,
+    ui: &Ui,
+) -> Result<Option<ExitCode>, Failure> {
+    let mut open = session.forwarded();
+    let count = *open.borrow_and_update();
+    if count == 0 {
+        return Ok(None);
+    }
+    if says {
+        let connections = match count {
+            1 => "a forwarded connection".to_owned(),
+            count => format!("{count} forwarded connections"),
+        };
+        ui.notice(&format!(
+            "waiting for the end of {connections}; Ctrl-C ends it at once"
+        ));
+    }
+    let failed = |source| Failure::new("cannot listen for signals", source);
+    let mut signals = Terminations::listen().map_err(failed)?;
+    Ok(tokio::select! {
+        _ = open.wait_for(|count| *count == 0) => None,
+        _ = session.closed() => None,
+        signal = signals.next() => Some(ExitCode::from(128 + signal)),
+    })
+}
+
 /// Whether a forward on one address is meant by another: `localhost` has become its address by then.
 fn same(listens: &Address, meant: &Address) -> bool {
     let resolved = |address: &Address| match address {
@@ -296,7 +329,7 @@ enum Line {
     Cancel(char, ListenSpec),
 }
 
-const HOW: &str = "-L [ADDR:]PORT:HOST:PORT, -R [ADDR:]PORT:HOST:PORT, -D [ADDR:]PORT; -KL, -KR or -KD [ADDR:]PORT \
+const HOW: &str = "-L [ADDR:]PORT:HOST:PORT, -R [ADDR:]PORT[:HOST:PORT], -D [ADDR:]PORT; -KL, -KR or -KD [ADDR:]PORT \
     cancels one";
 
 /// Reads a line as ssh(1) does; nothing typed is nothing wanted.

@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::args::Interactive;
 use super::escape::{Escape, Escapes, Typed};
 use super::expiry;
-use super::forwards::Forwards;
+use super::forwards::{Forwards, last_connections};
 use super::recording::Recording;
 use super::report::{FAILED, Failure};
 use super::streams;
@@ -75,6 +75,8 @@ pub(crate) async fn interact(
         ui.timeline(session.timeline());
     }
     let escapes = Escapes::new(args.escape_char.unwrap_or_default());
+    // They go on while the last connections are waited for.
+    let _forwards = forwards.clone();
     let end = attach(child, session, forwards, escapes, recording.clone()).await;
     if let (Some(path), Some(error)) = (&args.record, recording.and_then(|one| one.failure())) {
         ui.notice(&format!(
@@ -83,7 +85,13 @@ pub(crate) async fn interact(
         ));
     }
     Ok(match end? {
-        End::Exited(status) => streams::exit_code(&status, ui),
+        End::Exited(status) => {
+            let code = streams::exit_code(&status, ui);
+            match session.filter(|_| args.outlasts) {
+                Some(session) => last_connections(session, true, ui).await?.unwrap_or(code),
+                None => code,
+            }
+        }
         End::Disconnected => {
             ui.notice("disconnected");
             ExitCode::from(FAILED)

@@ -6,6 +6,7 @@ mod cache;
 mod complete;
 mod config;
 mod connect;
+mod copying;
 mod cp;
 mod escape;
 mod exec;
@@ -22,6 +23,7 @@ mod log;
 mod memory;
 mod mssh;
 mod picker;
+mod place;
 mod progress;
 mod recording;
 mod report;
@@ -46,6 +48,8 @@ use args::{Cli, Command, Common, Misuse};
 use report::Failure;
 use ui::Ui;
 
+/// What a thread's stack may grow to, in bytes: as the first one's, which logins by way of other hosts need unoptimized.
+const STACK: usize = 8 << 20;
 /// How long threads have to end.
 const FAREWELL: Duration = Duration::from_millis(50);
 
@@ -95,6 +99,7 @@ fn block_on(
 ) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|source| Failure::new("cannot start", source))?;

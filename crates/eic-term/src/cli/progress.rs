@@ -32,11 +32,6 @@ impl Line {
         self.change(|content| content.show(String::new()));
     }
 
-    /// Shows this text instead of what is there.
-    pub(crate) fn show(&self, text: &str) {
-        self.change(|content| content.show(text.to_owned()));
-    }
-
     /// Keeps the line free until the guard is dropped.
     pub(crate) fn hold(&self) -> Held {
         let mut before = false;

@@ -107,11 +107,6 @@ impl Ui {
         }
     }
 
-    /// Shows how far something is, until the next thing is said.
-    pub(crate) fn status(&self, text: &str) {
-        self.line.show(text);
-    }
-
     /// Says something that is neither a result nor an error.
     pub(crate) fn notice(&self, text: &str) {
         if !self.quiet {

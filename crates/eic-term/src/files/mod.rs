@@ -22,7 +22,7 @@ pub use error::{SftpError, StatusCode};
 pub use extension::{FileSystem, Limits};
 pub use file::{OpenMode, RemoteFile};
 pub use folder::{Entry, Folder};
-pub use glob::{is_pattern, matches};
+pub use glob::{Found, Tree, glob, is_pattern, matches};
 pub use sftp::Sftp;
 pub use transfer::{
     Host, Location, Summary, Transfer, TransferError, TransferEvent, TransferOptions,

@@ -44,7 +44,7 @@ struct Inner {
     extensions: HashMap<Bytes, Bytes>,
     limits: OnceCell<Limits>,
     /// Keeps the connection open.
-    _session: Option<Session>,
+    session: Option<Session>,
 }
 
 impl Session {
@@ -96,7 +96,7 @@ impl Sftp {
             link,
             extensions,
             limits: OnceCell::new(),
-            _session: session,
+            session,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -358,6 +358,11 @@ impl Sftp {
             return Err(SftpError::Unsupported(name));
         }
         Ok(Request::extended(name))
+    }
+
+    /// The session that it is a channel of.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.inner.session.as_ref()
     }
 
     pub(super) async fn submit(&self, request: Request) -> Result<Answer, SftpError> {

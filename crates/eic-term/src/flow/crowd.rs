@@ -15,6 +15,11 @@ impl Default for Crowd {
 }
 
 impl Crowd {
+    /// Returns the count, which can be waited for.
+    pub(crate) fn count(&self) -> watch::Receiver<usize> {
+        self.0.subscribe()
+    }
+
     /// Counts one more, as long as the seat lives.
     pub(crate) fn enter(&self) -> Seat {
         self.0.send_modify(|count| *count += 1);

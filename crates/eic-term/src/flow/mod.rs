@@ -26,6 +26,8 @@ pub use transcript::{Transcript, Transcripts};
 #[derive(Clone, Default)]
 pub(crate) struct Flow {
     pub(crate) crowd: Crowd,
+    /// The forwarded connections alone.
+    pub(crate) forwarded: Crowd,
     pub(crate) nudges: Arc<Nudges>,
     spool: Arc<Spool>,
 }

@@ -18,13 +18,16 @@ pub(crate) struct Way {
     pub(crate) closer: Closer,
     pub(crate) seat: Seat,
     pub(crate) session: Session,
+    /// Counts it.
+    _forwarded: Seat,
 }
 
 impl Way {
     /// Takes a channel; its session is held as long as it lives.
     pub(crate) fn new(channel: Channel<Msg>, session: Session) -> Self {
         let (reader, writer) = channel.split();
-        let seat = session.peer().flow.crowd.enter();
+        let flow = &session.peer().flow;
+        let (seat, forwarded) = (flow.crowd.enter(), flow.forwarded.enter());
         Self {
             reader,
             closer: Closer {
@@ -33,6 +36,7 @@ impl Way {
             },
             seat,
             session,
+            _forwarded: forwarded,
         }
     }
 }
@@ -67,11 +71,12 @@ pub(crate) async fn open(
     // Where nobody waits for it any more, the channel is closed as soon as it is open.
     tokio::spawn(async move {
         // Whoever holds the connection up alone must make way for the answer.
-        let seat = asking.peer().flow.crowd.enter();
+        let flow = &asking.peer().flow;
+        let seats = (flow.crowd.enter(), flow.forwarded.enter());
         let channel = request(&asking, &wanted, from).await;
         let way = channel.map(|channel| Way::new(channel, asking));
         answer.send(way).ok();
-        drop(seat);
+        drop(seats);
     });
     let way = answered.await.map_err(|_| session.peer().lost())?;
     way.map_err(|error| match error {

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::address::{Address, Bind};
 use super::dynamic::DynamicForward;
 use super::local::LocalForward;
+use super::proxy::RemoteProxy;
 use super::remote::{Asked, Goal, RemoteForward};
 use super::sessions::Sessions;
 use crate::error::Error;
@@ -131,8 +132,26 @@ impl Persistent {
         on: impl Into<Address>,
         to: impl Into<Address>,
     ) -> Result<RemoteForward, Error> {
+        self.listen_remotely(on.into(), Goal::Address(to.into()))
+            .await
+    }
+
+    /// As [`Session::forward_remote_dynamic`]; for the port, as [`forward_remote`](Self::forward_remote).
+    ///
+    /// # Errors
+    /// As [`forward_remote`](Self::forward_remote).
+    pub async fn forward_remote_dynamic(
+        &self,
+        on: impl Into<Address>,
+        may_connect: impl Fn(&Address) -> bool + Send + Sync + 'static,
+    ) -> Result<RemoteForward, Error> {
+        let goal = Goal::Asked(RemoteProxy::new(may_connect));
+        self.listen_remotely(on.into(), goal).await
+    }
+
+    async fn listen_remotely(&self, on: Address, to: Goal) -> Result<RemoteForward, Error> {
         let session = self.sessions().latest().await?;
-        let forward = RemoteForward::start(&session, on.into(), Goal::Address(to.into())).await?;
+        let forward = RemoteForward::start(&session, on, to).await?;
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
         remotes.push(Arc::downgrade(forward.asked()));
         Ok(forward)

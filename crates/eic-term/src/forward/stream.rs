@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex, split};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, duplex, split};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::Address;
@@ -21,8 +21,25 @@ const BUFFER: usize = 64 << 10;
 
 /// A connection to somewhere, made from the remote host (RFC 4254 §7.2): `ssh -W`. Dropping it closes it.
 pub struct RemoteStream {
-    stream: DuplexStream,
-    _relay: AbortOnDropHandle<()>,
+    stream: Box<dyn Stream>,
+    /// What the stream ends with.
+    _kept: Box<dyn Send>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl RemoteStream {
+    pub(crate) fn new(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        kept: impl Send + 'static,
+    ) -> Self {
+        Self {
+            stream: Box::new(stream),
+            _kept: Box::new(kept),
+        }
+    }
 }
 
 impl Session {
@@ -41,10 +58,8 @@ impl Session {
                 tracing::debug!(%to, %error, "a remote connection ended early");
             }
         };
-        Ok(RemoteStream {
-            stream: ours,
-            _relay: AbortOnDropHandle::new(tokio::spawn(relay)),
-        })
+        let relay = AbortOnDropHandle::new(tokio::spawn(relay));
+        Ok(RemoteStream::new(ours, relay))
     }
 }
 

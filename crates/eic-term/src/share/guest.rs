@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncWrite, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncWrite, ReadHalf, WriteHalf, join, split};
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,7 +16,7 @@ use super::platform::{self, Stream};
 use crate::child::{Child, ExitStatus, Signal};
 use crate::command::Command;
 use crate::error::Error;
-use crate::forward::Address;
+use crate::forward::{Address, RemoteStream};
 use crate::pty::WindowSize;
 use crate::session::limited;
 use crate::timeline::Step;
@@ -53,6 +53,17 @@ impl Shared {
         let asked = self.ask(&Message::Check);
         match limited(Step::Start, CHECK, asked).await?? {
             Message::Running { process } => Ok(process),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    /// Asks what is going on there: some lines, of its own.
+    ///
+    /// # Errors
+    /// As [`exit`](Self::exit).
+    pub async fn describe(&self) -> Result<String, Error> {
+        match limited(Step::Start, LIMIT, self.ask(&Message::Describe)).await?? {
+            Message::Description(text) => Ok(text),
             other => Err(self.unexpected(other)),
         }
     }
@@ -116,6 +127,18 @@ impl Shared {
     /// As [`exit`](Self::exit).
     pub async fn connect(&self, to: &Address) -> Result<Child, Error> {
         self.open(Open::new(Purpose::Connect(to.clone()))).await
+    }
+
+    /// The same as a byte stream, as [`Session::connect`](crate::Session::connect) has it.
+    ///
+    /// # Errors
+    /// As [`exit`](Self::exit).
+    pub async fn stream(&self, to: &Address) -> Result<RemoteStream, Error> {
+        let mut child = self.connect(to).await?;
+        match child.stdout.take().zip(child.stdin.take()) {
+            Some((from, to)) => Ok(RemoteStream::new(join(from, to), child)),
+            None => Err(self.gone()),
+        }
     }
 
     /// Does nothing but keep it from ending for want of use; ends with the child.

@@ -59,6 +59,8 @@ pub enum Control {
     Exit,
     /// To take no more visitors.
     Stop,
+    /// What is going on.
+    Describe,
     /// To forward.
     Forward(ForwardRequest),
     /// To end a forward.
@@ -126,6 +128,7 @@ impl Sharing {
             Message::Check => Control::Check,
             Message::Exit => Control::Exit,
             Message::Stop => Control::Stop,
+            Message::Describe => Control::Describe,
             Message::Forward(request) => Control::Forward(request),
             Message::Cancel(request) => Control::Cancel(request),
             _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -146,6 +149,11 @@ impl Reply {
     pub async fn running(self) {
         let process = std::process::id();
         self.send(Message::Running { process }).await;
+    }
+
+    /// Says what is going on, in some lines.
+    pub async fn described(self, lines: impl Into<String>) {
+        self.send(Message::Description(lines.into())).await;
     }
 
     /// Says that it is done, and which port the system has chosen.

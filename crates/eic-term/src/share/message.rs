@@ -26,6 +26,8 @@ pub(super) enum Message {
     Exit,
     /// Take no more of us.
     Stop,
+    /// What is going on?
+    Describe,
     Forward(ForwardRequest),
     Cancel(ForwardRequest),
     Open(Open),
@@ -37,6 +39,8 @@ pub(super) enum Message {
     Resize(WindowSize),
     Signal(String),
 
+    /// The answer to `Describe`.
+    Description(String),
     /// The answer to `Check`.
     Running {
         process: u32,
@@ -165,13 +169,16 @@ impl Message {
             Self::NoRoom => 13,
             Self::Failed(_) => 14,
             Self::Ended(_) => 15,
+            Self::Describe => 16,
+            Self::Description(_) => 17,
         }
     }
 
     fn encode(&self) -> Vec<u8> {
         let mut to = vec![MARK, self.kind()];
         match self {
-            Self::Check | Self::Exit | Self::Stop | Self::Started | Self::NoRoom => {}
+            Self::Check | Self::Exit | Self::Stop => {}
+            Self::Describe | Self::Started | Self::NoRoom => {}
             Self::Forward(request) | Self::Cancel(request) => put_forward(&mut to, request),
             Self::Open(open) => put_open(&mut to, open),
             Self::Attach { ticket, stream } => {
@@ -183,7 +190,7 @@ impl Message {
                 });
             }
             Self::Resize(size) => put_size(&mut to, *size),
-            Self::Signal(text) | Self::Failed(text) => put(&mut to, text),
+            Self::Signal(text) | Self::Failed(text) | Self::Description(text) => put(&mut to, text),
             Self::Running { process } => to.put_u32(*process),
             Self::Done { port } => put_option(&mut to, port.as_ref(), |to, port| to.put_u16(*port)),
             Self::Ticket(ticket) => to.put_u64(*ticket),
@@ -222,6 +229,8 @@ impl Message {
             13 => Self::NoRoom,
             14 => Self::Failed(from.text()?),
             15 => Self::Ended(from.status()?),
+            16 => Self::Describe,
+            17 => Self::Description(from.text()?),
             _ => return None,
         };
         from.0.is_empty().then_some(message)
@@ -265,6 +274,8 @@ mod tests {
             Message::Check,
             Message::Exit,
             Message::Stop,
+            Message::Describe,
+            Message::Description("2 sessions".to_owned()),
             Message::Forward(forward(ForwardKind::Local, Some(unix.clone()))),
             Message::Forward(forward(ForwardKind::Remote, Some(on.clone()))),
             Message::Cancel(forward(ForwardKind::Dynamic, None)),

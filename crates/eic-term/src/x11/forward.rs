@@ -99,7 +99,7 @@ impl Showing {
         if self.x11.until.is_some_and(|until| until <= Instant::now()) {
             let prohibited = ChannelOpenFailure::AdministrativelyProhibited;
             reply.reject(prohibited).await;
-            let reason = "the time for which programs on the host may is over";
+            let reason = "the time for that is over";
             return Err(Error::Display { reason });
         }
         let mut local = match self.connect().await {

@@ -3,7 +3,7 @@
 use clap::Args;
 use eic_auth::Target;
 
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteSpec};
 
 #[derive(Debug, Args)]
 pub(crate) struct Forward {
@@ -23,17 +23,13 @@ pub(crate) struct Forwardings {
     #[arg(short = 'L', value_name = "SPEC")]
     pub(crate) local: Vec<LocalSpec>,
 
-    /// Port on the host whose connections come out here, as with -L
+    /// Port on the host whose connections come out here, as with -L; [ADDR:]PORT alone is a SOCKS proxy there
     #[arg(short = 'R', value_name = "SPEC")]
     pub(crate) remote: Vec<RemoteSpec>,
 
     /// Local SOCKS proxy (4, 4a, 5) whose connections come out at the host's side: [ADDR:]PORT
     #[arg(short = 'D', value_name = "SPEC")]
     pub(crate) dynamic: Vec<DynamicSpec>,
-
-    /// SOCKS proxies on the host, which ssh's command line alone asks for
-    #[arg(skip)]
-    pub(crate) remote_dynamic: Vec<RemoteDynamicSpec>,
 
     /// Start nothing where a forward cannot be set up; `forward` never does
     #[arg(long)]
@@ -47,17 +43,13 @@ pub(crate) struct Forwardings {
 impl Forwardings {
     /// Whether any is asked for.
     pub(crate) fn is_set(&self) -> bool {
-        !(self.local.is_empty()
-            && self.remote.is_empty()
-            && self.remote_dynamic.is_empty()
-            && self.dynamic.is_empty())
+        !(self.local.is_empty() && self.remote.is_empty() && self.dynamic.is_empty())
     }
 
     /// Adds what stood before the command's name.
     pub(crate) fn or(mut self, before: Self) -> Self {
         self.local.splice(..0, before.local);
         self.remote.splice(..0, before.remote);
-        self.remote_dynamic.splice(..0, before.remote_dynamic);
         self.dynamic.splice(..0, before.dynamic);
         self.exit_on_forward_failure |= before.exit_on_forward_failure;
         self.replace_sockets |= before.replace_sockets;

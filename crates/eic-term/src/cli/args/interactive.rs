@@ -39,6 +39,10 @@ pub(crate) struct Interactive {
     /// Record what is typed too, passwords included
     #[arg(long, requires = "record")]
     pub(crate) record_input: bool,
+
+    /// Whether forwarded connections go on after the command has ended, as with ssh(1)
+    #[arg(skip)]
+    pub(crate) outlasts: bool,
 }
 
 impl Interactive {
@@ -63,6 +67,7 @@ impl Interactive {
             record: self.record.or(before.record),
             forward_agent: self.forward_agent || before.forward_agent,
             record_input: self.record_input || before.record_input,
+            outlasts: self.outlasts || before.outlasts,
         }
     }
 }

@@ -68,6 +68,9 @@ Examples:
 A path with a slash before its first colon is one here. A target with a colon in it stands in brackets, an IPv6
 address as well: [tag:a=b:c]:file. Standing paths follow symbolic links; links below them are copied as links.
 
+Where a host has no SFTP its tar copies, or its cat for `-`: not with --resume or --inplace, not from one instance to
+another, and a lost connection ends it.
+
 Exit status: 0; 1 where something was not copied; 255 where there is no connection; 130 after Ctrl-C.";
 
 /// A number of bytes, with K, M or G for 1024 of the one before.

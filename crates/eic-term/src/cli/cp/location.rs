@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use eic_auth::{Target, TargetError};
 
+use crate::cli::place;
+
 /// What a word means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spec {
@@ -46,34 +48,11 @@ pub(super) fn parse(word: &OsStr, platform: Platform) -> Result<Spec, TargetErro
 
 /// Where a target ends; `None` where there is none.
 fn colon(word: &[u8], platform: Platform) -> Option<usize> {
-    let first = word.iter().position(|byte| *byte == b':')?;
-    let before = word.get(..first).unwrap_or_default();
-    let user = before
-        .iter()
-        .rposition(|byte| *byte == b'@')
-        .map_or(0, |at| at + 1);
-    let (_, host) = word.split_at(user);
-    if host.first() == Some(&b'[') && !before.get(..user)?.contains(&b'/') {
-        let end = host.windows(2).position(|pair| pair == b"]:")?;
-        return Some(user + end + 1);
+    match (platform, word) {
+        (Platform::Unix, word) => place::colon(word, |byte| byte == b'/'),
+        (Platform::Windows, [letter, b':', ..]) if letter.is_ascii_alphabetic() => None,
+        (Platform::Windows, word) => place::colon(word, |byte| matches!(byte, b'/' | b'\\')),
     }
-    let is_separator = |byte: &u8| match platform {
-        Platform::Unix => *byte == b'/',
-        Platform::Windows => matches!(byte, b'/' | b'\\'),
-    };
-    let is_drive = matches!(platform, Platform::Windows)
-        && matches!(before, [letter] if letter.is_ascii_alphabetic());
-    if before.is_empty() || before.iter().any(is_separator) || is_drive {
-        return None;
-    }
-    // A tag's name may have colons, too, and its value begins after the equals sign.
-    let skip = match before.get(user..)? {
-        b"tag" => host.iter().position(|byte| *byte == b'=')?,
-        b"Name" => b"Name:".len(),
-        _ => return Some(first),
-    };
-    let (_, rest) = host.split_at(skip);
-    Some(user + skip + rest.iter().position(|byte| *byte == b':')?)
 }
 
 /// Brackets keep a target's own colons together; of an address they are a part.

@@ -2,35 +2,29 @@
 
 mod args;
 mod location;
-mod meter;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use eic_auth::Target;
 use eic_term::files::{
     Host, Location, SftpError, Summary, Transfer, TransferError, TransferEvent, TransferOptions,
 };
 use eic_term::terminal::{self, Terminations};
-use eic_term::visible;
 use serde_json::json;
 
 pub(crate) use args::Cp;
 use location::Spec;
-use meter::{Meter, bytes, per_second};
 
 use super::args::{Common, Misuse};
 use super::connect;
+use super::copying::{Failures, SharedMeter, bytes, per_second, show};
 use super::report::Failure;
 use super::ssh::Configured;
 use super::ui::Ui;
 
-/// The most failures that are told one by one; a server can make up any number.
-const MOST_TOLD: u32 = 1000;
 /// The exit code where something was not copied.
 const INCOMPLETE: u8 = 1;
 
@@ -51,15 +45,15 @@ pub(crate) async fn run(common: &Common, args: &Cp, ui: &Ui) -> Result<ExitCode,
         return Err(Failure::usage(Misuse::NothingRemote));
     };
     let transfer = Transfer::new(locations, target, options(args));
-    let meter = Arc::new(Mutex::new(Meter::default()));
+    let meter = SharedMeter::default();
     let transfer = transfer.on_event(teller(args, meter.clone(), ui.clone()));
     let shown =
-        (!(to_stdout && io::stdout().is_terminal())).then(|| ui.meter(move || line(&meter)));
+        (!(to_stdout && io::stdout().is_terminal())).then(|| ui.meter(move || meter.line()));
     let mut ended_by = None;
     let cancel = async { ended_by = Some(terminations.next().await) };
     let summary = transfer.run_until(cancel).await;
     drop(shown);
-    let summary = summary.map_err(failure)?;
+    let summary = summary.map_err(|error| failure(args, error))?;
     report(args, &summary, ui)?;
     Ok(match ended_by.filter(|_| summary.cancelled) {
         Some(signal) => ExitCode::from(128 + signal),
@@ -130,37 +124,17 @@ async fn log_in(common: &Common, target: &Target, ui: &Ui) -> Result<Host, Failu
     }))
 }
 
-/// A path as it may be shown: it may come from a server.
-fn show(path: &[u8]) -> String {
-    let text = visible(&String::from_utf8_lossy(path));
-    text.replace('\n', "\\n").replace('\t', "\\t")
-}
-
-fn line(meter: &Mutex<Meter>) -> String {
-    let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
-    meter.line(Instant::now(), terminal::size().columns.into())
-}
-
 /// What is said of each event.
-fn teller(
-    args: &Cp,
-    meter: Arc<Mutex<Meter>>,
-    ui: Ui,
-) -> impl FnMut(TransferEvent<'_>) + Send + 'static {
+fn teller(args: &Cp, meter: SharedMeter, ui: Ui) -> impl FnMut(TransferEvent<'_>) + Send + 'static {
     let (as_json, dry) = (args.json, args.dry_run);
-    let mut failures = 0_u32;
+    let mut failures = Failures::default();
     move |event| {
-        meter
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .hear(&event);
+        meter.hear(&event);
         if let TransferEvent::Failed { path, error } = &event {
-            failures = failures.saturating_add(1);
-            if failures > MOST_TOLD {
+            let what = format!("cannot copy {}", show(path));
+            if !failures.tell(what, error, advice(error), &ui) {
                 return;
             }
-            let what = format!("cannot copy {}", show(path));
-            ui.failure(&Failure::new(what, error).advised_by(advice(error)));
         }
         if let TransferEvent::NoSftp = &event {
             ui.notice("the server has no SFTP subsystem; its tar copies instead");
@@ -258,12 +232,15 @@ fn counted(count: u64, what: &str) -> String {
 }
 
 /// What ends all of it.
-fn failure(error: TransferError) -> Failure {
-    if let Some(SftpError::Session(error)) = error.remote() {
+fn failure(args: &Cp, error: TransferError) -> Failure {
+    let is_cut = matches!(error, TransferError::Cut(_));
+    if let (false, Some(SftpError::Session(error))) = (is_cut, error.remote()) {
         return Failure::from(&**error);
     }
     let lost = error.remote().is_some_and(SftpError::is_lost);
-    let mut failure = Failure::new("cannot copy", &error).advised_by(advice(&error));
+    let target = show(args.target.as_encoded_bytes());
+    let what = format!("cannot copy to {target}");
+    let mut failure = Failure::new(what, &error).advised_by(advice(&error));
     if !lost {
         failure.exit_code = INCOMPLETE;
     }
@@ -288,6 +265,9 @@ fn advice(error: &TransferError) -> Option<&'static str> {
         },
         TransferError::Local(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             Some("another folder; --inplace, where the file may be written to but not its folder")
+        }
+        TransferError::NeedsSftp(_) | TransferError::Cut(_) => {
+            Some("`Subsystem sftp internal-sftp` in its sshd_config")
         }
         TransferError::NoMatch => {
             Some("quotes around the pattern, so that the shell here leaves it alone")
@@ -319,10 +299,5 @@ mod tests {
             "copied 2 files, 1 folder, 3.0 MiB in 2.0 s (1.5 MiB/s); 1 failed; stopped"
         );
         assert_eq!(in_words(&Summary::default(), true), "would copy 0 files");
-    }
-
-    #[test]
-    fn a_path_cannot_drive_the_terminal() {
-        assert_eq!(show(b"a\nb\x1b[2J\xff"), "a\\nb\\u{1b}[2J\u{fffd}");
     }
 }

@@ -57,13 +57,9 @@ impl Batch {
             let Some(line) = line else {
                 return Ok(ExitCode::SUCCESS);
             };
-            let Ran {
-                prefix,
-                done,
-                interrupted,
-            } = line::run_shown(client, &line).await?;
+            let Ran { prefix, done } = line::run_shown(client, &line).await?;
             match done {
-                _ if interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+                Done::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
                 Done::Quit => return Ok(ExitCode::SUCCESS),
                 Done::Lost => return Ok(ExitCode::from(FAILED)),
                 Done::Failed if self.strict && !prefix.may_fail => {

@@ -1,24 +1,18 @@
 //! Where we are on both sides, and what a line does there.
 
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use eic_term::files::{Attributes, Sftp, SftpError};
+use eic_term::files::{Attributes, Found, Host, Sftp, SftpError, Tree, glob};
 use eic_term::visible_line;
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::Settings;
 use super::command::Command;
-use super::glob::{self, Found, Tree};
-use super::meter::Meter;
 use super::words::Word;
-use super::{help, listing, local, remote, transfer};
+use super::{help, listing, local, paths, remote, transfer};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
-
-/// How many reads or writes are under way at once where nothing is said.
-const WIDTH: usize = 64;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,26 +22,41 @@ pub(super) enum Done {
     Failed,
     /// The connection is gone, which was said.
     Lost,
+    /// Ctrl-C ended it.
+    Interrupted,
     Quit,
+}
+
+impl Done {
+    /// How two things ended, one after the other.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (_, Self::Interrupted) => other,
+            (Self::Good, other) => other,
+            (done, _) => done,
+        }
+    }
 }
 
 /// A session, and where it is.
 pub(super) struct Client {
     pub(super) sftp: Sftp,
+    /// The same, for transfers.
+    pub(super) host: Host,
     /// The folder on the host.
     pub(super) folder: Vec<u8>,
     /// The folder on the host where it began.
     pub(super) start: Vec<u8>,
     pub(super) settings: Settings,
-    /// One for each read or write that may be under way.
-    pub(super) requests: Arc<Semaphore>,
     /// Whether to show how far transfers are.
     pub(super) progress: bool,
     /// Names of users and of groups, as far as the host was asked.
     pub(super) users: HashMap<u32, Vec<u8>>,
     pub(super) groups: HashMap<u32, Vec<u8>>,
     /// Whether a pattern met names that none can have.
-    left_out: Cell<bool>,
+    left_out: AtomicBool,
+    /// Ends the transfers that are under way.
+    pub(super) interrupt: CancellationToken,
     pub(super) ui: Ui,
 }
 
@@ -59,32 +68,29 @@ impl Client {
         progress: bool,
         ui: Ui,
     ) -> Result<Self, Failure> {
-        let start = sftp.real_path(".").await;
-        let start =
-            start.map_err(|error| failure("cannot find out the folder on the host", error))?;
-        let requests = settings
-            .requests
-            .unwrap_or(WIDTH)
-            .min(Semaphore::MAX_PERMITS);
+        let unknown = |error| failure("cannot find out the folder on the host", error);
+        let host = Host::of_sftp(sftp.clone()).await.map_err(unknown)?;
+        let start = sftp.real_path(".").await.map_err(unknown)?;
         Ok(Self {
             sftp,
-            requests: Arc::new(Semaphore::new(requests)),
+            host,
             folder: start.clone(),
             start,
             settings,
             progress,
             users: HashMap::new(),
             groups: HashMap::new(),
-            left_out: Cell::new(false),
+            left_out: AtomicBool::new(false),
+            interrupt: CancellationToken::new(),
             ui,
         })
     }
 
     /// Does what a line asks for; what fails is said.
     pub(super) async fn run(&mut self, command: Command) -> Done {
-        self.left_out.set(false);
+        self.left_out.store(false, Ordering::Relaxed);
         match self.dispatch(command).await {
-            Ok(Done::Good) if self.left_out.get() => Done::Failed,
+            Ok(Done::Good) if self.left_out.load(Ordering::Relaxed) => Done::Failed,
             Ok(done) => done,
             Err(failure) => {
                 self.ui.failure(&failure);
@@ -154,26 +160,25 @@ impl Client {
         }
     }
 
-    /// The line that shows how far a file is, where it is wanted.
-    pub(super) fn meter(&self, path: &[u8], size: Option<u64>, start: u64) -> Option<Meter> {
-        let name = shown(glob::base_name(path));
-        self.progress
-            .then(|| Meter::new(name, size, start, &self.ui))
-    }
-
     /// A path on the host from the root; `~` is where the session began.
     pub(super) fn absolute(&self, path: &[u8]) -> Vec<u8> {
         absolute(path, &self.folder, &self.start)
     }
 
     /// What a word means on the host, which may be nothing.
-    pub(super) async fn find(&self, word: &Word) -> Vec<Found> {
-        glob::glob(&self.pattern(word), self).await
+    pub(super) async fn find(&self, word: &Word) -> Result<Vec<Found>, Failure> {
+        self.find_pattern(&self.pattern(word)).await
+    }
+
+    /// What a pattern from the root means on the host.
+    pub(super) async fn find_pattern(&self, pattern: &[u8]) -> Result<Vec<Found>, Failure> {
+        let found = glob(pattern, self).await;
+        found.map_err(|error| failure(format!("cannot find {}", shown(pattern)), error))
     }
 
     /// What a word means on the host; nothing is a failure of `doing` it.
     pub(super) async fn find_some(&self, word: &Word, doing: &str) -> Result<Vec<Found>, Failure> {
-        let found = self.find(word).await;
+        let found = self.find(word).await?;
         if found.is_empty() {
             let path = shown(&self.absolute(&word.name()));
             return Err(Failure::caused(
@@ -189,41 +194,31 @@ impl Client {
         let literal = |path: &[u8]| Word::literal(path).0;
         match word.0.as_slice() {
             b"~" => literal(&self.start),
-            [b'~', b'/', rest @ ..] => glob::join(&literal(&self.start), rest),
-            pattern => glob::join(&literal(&self.folder), pattern),
+            [b'~', b'/', rest @ ..] => paths::join(&literal(&self.start), rest),
+            pattern => paths::join(&literal(&self.folder), pattern),
         }
     }
 }
 
 impl Tree for Client {
-    async fn entries(&self, folder: &[u8]) -> Vec<(Vec<u8>, Attributes)> {
-        let entries = self.sftp.read_folder(folder).await.unwrap_or_default();
-        let entries = entries
-            .into_iter()
-            .filter(|entry| match is_name(&entry.name) {
-                true => true,
-                false => {
-                    self.left_out.set(true);
-                    let (name, folder) = (shown(&entry.name), shown(folder));
-                    self.ui.notice(&format!(
-                        "left out `{name}` in {folder}, which is no file's name"
-                    ));
-                    false
-                }
-            });
-        entries
-            .map(|entry| (entry.name, entry.attributes))
-            .collect()
+    async fn entries(&self, folder: &[u8]) -> Result<Vec<(Vec<u8>, Attributes)>, SftpError> {
+        let mut entries = self.sftp.entries(folder).await?;
+        entries.retain(|(name, _)| match is_name(name) {
+            true => true,
+            false => {
+                self.left_out.store(true, Ordering::Relaxed);
+                let (name, folder) = (shown(name), shown(folder));
+                self.ui.notice(&format!(
+                    "left out `{name}` in {folder}, which is no file's name"
+                ));
+                false
+            }
+        });
+        Ok(entries)
     }
 
-    async fn attributes(&self, path: &[u8]) -> Option<Attributes> {
-        let own = self.sftp.lstat(path).await.ok()?;
-        match own.kind() {
-            Some(eic_term::files::FileKind::Symlink) => {
-                Some(self.sftp.stat(path).await.unwrap_or(own))
-            }
-            _ => Some(own),
-        }
+    async fn attributes(&self, path: &[u8]) -> Result<Option<Attributes>, SftpError> {
+        self.sftp.attributes(path).await
     }
 }
 
@@ -236,8 +231,8 @@ fn is_name(name: &[u8]) -> bool {
 pub(super) fn absolute(path: &[u8], folder: &[u8], start: &[u8]) -> Vec<u8> {
     match path {
         b"~" => start.to_vec(),
-        [b'~', b'/', rest @ ..] => glob::join(start, rest),
-        path => glob::join(folder, path),
+        [b'~', b'/', rest @ ..] => paths::join(start, rest),
+        path => paths::join(folder, path),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use eic_term::visible;
 
-use super::command::NAMES;
+use super::parse::NAMES;
 use super::words::{self, Split};
 
 /// What is being typed.

@@ -1,12 +1,12 @@
 //! `ls`, `df` and `stat`.
 
-use eic_term::files::{Attributes, Entry};
+use eic_term::files::{Attributes, Entry, Found};
 use eic_term::terminal;
 
 use super::client::{Client, Done, failure, shown};
 use super::command::{Listing, View};
-use super::glob::{self, Found};
 use super::ls::{self, Now, Row};
+use super::paths;
 use super::words::Word;
 use crate::cli::report::Failure;
 
@@ -23,13 +23,13 @@ pub(super) async fn ls(
         return folder_of(client, how, &folder, b"").await;
     };
     let mut found = Vec::new();
-    for pattern in glob::braces(&client.pattern(word)) {
-        found.extend(glob::glob(&pattern, &*client).await);
+    for pattern in paths::braces(&client.pattern(word)) {
+        found.extend(client.find_pattern(&pattern).await?);
     }
     // What is below the folder where we are is named from there.
     let strip = match word.0.first() {
         Some(b'/' | b'~') => Vec::new(),
-        _ => glob::join(&client.folder, b""),
+        _ => paths::join(&client.folder, b""),
     };
     match found.as_slice() {
         [] => {
@@ -41,7 +41,7 @@ pub(super) async fn ls(
         }
         [one] if one.is_folder() => {
             let (folder, name) = (one.path.clone(), stripped(&one.path, &strip));
-            folder_of(client, how, &folder, &glob::join(&name, b"")).await
+            folder_of(client, how, &folder, &paths::join(&name, b"")).await
         }
         _ => files(client, how, found, &strip).await,
     }
@@ -59,7 +59,7 @@ async fn folder_of(
     let mut entries = entries.map_err(|error| failure(what(), error))?;
     if how.all {
         for own in [&b"."[..], b".."] {
-            if let Ok(attributes) = client.sftp.lstat(glob::join(folder, own)).await {
+            if let Ok(attributes) = client.sftp.lstat(paths::join(folder, own)).await {
                 entries.push(Entry {
                     name: own.to_vec(),
                     long_name: Vec::new(),
@@ -74,7 +74,7 @@ async fn folder_of(
         ask_names(client, entries.iter().map(|entry| &entry.attributes)).await;
     }
     let rows = entries.iter().map(|entry| Row {
-        name: glob::join(name, &entry.name),
+        name: paths::join(name, &entry.name),
         attributes: entry.attributes,
         owner: known_owner(client, &entry.attributes).or_else(|| ls::owner_in(&entry.long_name)),
     });

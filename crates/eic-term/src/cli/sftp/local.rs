@@ -4,13 +4,12 @@ use std::env;
 use std::io;
 use std::path::PathBuf;
 
-use eic_term::files::Attributes;
+use eic_term::files::{Attributes, SftpError, Tree};
 use eic_term::visible_line;
 use etcetera::home_dir;
 
-use super::glob::{self, Tree};
-use super::platform;
 use super::words::Word;
+use super::{paths, platform};
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
@@ -76,19 +75,19 @@ pub(super) fn expand(path: &[u8]) -> Result<PathBuf, Failure> {
 pub(super) struct Here;
 
 impl Tree for Here {
-    async fn entries(&self, folder: &[u8]) -> Vec<(Vec<u8>, Attributes)> {
-        entries(folder).unwrap_or_default()
+    async fn entries(&self, folder: &[u8]) -> Result<Vec<(Vec<u8>, Attributes)>, SftpError> {
+        Ok(entries(folder).unwrap_or_default())
     }
 
-    async fn attributes(&self, path: &[u8]) -> Option<Attributes> {
+    async fn attributes(&self, path: &[u8]) -> Result<Option<Attributes>, SftpError> {
         let path = platform::path(path);
         let found = std::fs::metadata(&path).or_else(|_| std::fs::symlink_metadata(&path));
-        found.ok().map(|found| platform::attributes(&found))
+        Ok(found.ok().map(|found| platform::attributes(&found)))
     }
 }
 
 /// What is in a folder here.
-pub(super) fn entries(folder: &[u8]) -> io::Result<Vec<(Vec<u8>, Attributes)>> {
+fn entries(folder: &[u8]) -> io::Result<Vec<(Vec<u8>, Attributes)>> {
     let folder = match folder {
         [] => platform::path(b"."),
         folder => platform::path(folder),
@@ -110,7 +109,7 @@ pub(super) fn pattern(word: &Word) -> Result<Vec<u8>, Failure> {
     Ok(match word.0.as_slice() {
         [b'~', b'/', rest @ ..] => {
             let home = Word::literal(&platform::bytes(&home()?));
-            glob::join(&home.0, rest)
+            paths::join(&home.0, rest)
         }
         pattern => pattern.to_vec(),
     })

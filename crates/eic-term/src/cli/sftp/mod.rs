@@ -6,17 +6,15 @@ mod client;
 mod command;
 mod completion;
 mod df;
-mod download;
-mod glob;
 mod help;
 mod line;
 mod listing;
 mod local;
 mod ls;
-mod meter;
 mod open;
 mod options;
-mod pace;
+mod parse;
+mod paths;
 mod place;
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -26,9 +24,7 @@ mod platform;
 mod platform;
 mod prompt;
 mod remote;
-mod times;
 mod transfer;
-mod upload;
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -261,9 +257,9 @@ async fn begin(
     let how = How::default();
     let line = line::run_command(client, Command::Get(Transfer { how, from, to })).await;
     Ok(Some(match line {
-        (_, true) => ExitCode::from(super::report::INTERRUPTED),
-        (Done::Good, _) => ExitCode::SUCCESS,
-        (Done::Lost, _) => ExitCode::from(super::report::FAILED),
+        Done::Interrupted => ExitCode::from(super::report::INTERRUPTED),
+        Done::Good => ExitCode::SUCCESS,
+        Done::Lost => ExitCode::from(super::report::FAILED),
         _ => ExitCode::from(FAILED),
     }))
 }

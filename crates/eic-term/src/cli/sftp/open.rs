@@ -119,7 +119,9 @@ fn cannot_start(error: SftpError) -> Failure {
     let advice = matches!(error, SftpError::NoSubsystem);
     let failure = failure("cannot start SFTP", error);
     match advice {
-        true => failure.advised("`Subsystem sftp` in the host's sshd_config"),
+        true => failure.advised(
+            "`eic-term cp`, which copies without it; or `Subsystem sftp internal-sftp` in the host's sshd_config",
+        ),
         false => failure,
     }
 }

@@ -1,6 +1,6 @@
 //! The options of a command of `sftp`: pure.
 
-use super::command::Malformed;
+use super::parse::Malformed;
 use super::words::Word;
 
 /// A command's words, its options taken off: they end at the first word that is none, or after `--`.

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use eic_auth::{Target, TargetError};
 
-/// What stands before an instance's tag; the colon in it ends no host.
-const TAGS: [&str; 2] = ["tag:", "Name:"];
+use crate::cli::place;
+
 const SCHEME: &str = "sftp://";
 
 /// Files somewhere.
@@ -53,55 +53,25 @@ pub(crate) fn parse(text: &str) -> Option<Place> {
 }
 
 fn split(text: &str) -> Place {
-    let start = start_of_host(text);
-    let (user, host) = text.split_at(start);
-    let Some(end) = end_of_host(host) else {
-        let (host, path) = (text.to_owned(), None);
-        return Place { host, path };
+    let (_, host) = text.split_at(start_of_host(text));
+    let is_address = host.parse::<IpAddr>().is_ok();
+    let colon = place::colon(text.as_bytes(), |byte| byte == b'/');
+    let (host, path) = match colon.filter(|_| !is_address) {
+        Some(colon) => text.split_at(colon),
+        None => (text, ""),
     };
-    let (host, path) = host.split_at(end);
-    let path = match path.get(1..).unwrap_or_default() {
+    let path = path.strip_prefix(':').map(|path| match path {
         "" => ".",
         path => path,
-    };
-    Place {
-        host: format!("{user}{host}"),
-        path: Some(path.to_owned()),
-    }
-}
-
-/// Where the host begins: behind the user's `@`, which no path has in it.
-fn start_of_host(text: &str) -> usize {
-    let tag = TAGS
-        .iter()
-        .filter_map(|tag| text.find(&format!("@{tag}")))
-        .min();
-    if TAGS.iter().any(|tag| text.starts_with(tag)) {
-        return 0;
-    }
-    let end = tag.unwrap_or_else(|| {
-        let path = text.find(':').unwrap_or(text.len());
-        let path = text.find("@[").map_or(path, |at| at + 1);
-        text.get(..path)
-            .and_then(|user| user.rfind('@'))
-            .unwrap_or(usize::MAX)
     });
-    end.checked_add(1).unwrap_or(0)
+    Place {
+        host: host.to_owned(),
+        path: path.map(str::to_owned),
+    }
 }
 
-/// Where the host ends and the path's colon is.
-fn end_of_host(host: &str) -> Option<usize> {
-    if host.parse::<IpAddr>().is_ok() {
-        return None;
-    }
-    if let Some(inner) = host.strip_prefix('[') {
-        let end = inner.find(']')? + 2;
-        return host.get(end..)?.starts_with(':').then_some(end);
-    }
-    let tag = TAGS.iter().find(|tag| host.starts_with(**tag));
-    let skipped = tag.map_or(0, |tag| tag.len());
-    let colon = host.get(skipped..)?.find([':', '/'])? + skipped;
-    host.get(colon..)?.starts_with(':').then_some(colon)
+fn start_of_host(text: &str) -> usize {
+    place::start_of_host(text.as_bytes())
 }
 
 /// The user and the host apart, for programs that want them so; brackets mean nothing to them.

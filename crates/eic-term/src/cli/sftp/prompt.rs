@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use super::client::{self, Client, Done};
 use super::completion::{self, Name, Side, Typed};
-use super::{glob, line, local, platform};
+use super::{line, local, paths, platform};
 use crate::cli::report::{FAILED, Failure};
 
 const PROMPT: &str = "sftp> ";
@@ -51,7 +51,7 @@ pub(super) async fn run(client: &mut Client) -> Result<ExitCode, Failure> {
         match line::run(client, typed.as_bytes()).await.done {
             Done::Quit => return Ok(ExitCode::SUCCESS),
             Done::Lost => return Ok(ExitCode::from(FAILED)),
-            Done::Good | Done::Failed => {}
+            Done::Good | Done::Failed | Done::Interrupted => {}
         }
     }
 }
@@ -115,7 +115,7 @@ impl Names {
         let few = entries.len() <= MOST_LINKS;
         let is_folder = |file: &str, kind| match kind {
             Some(FileKind::Symlink) if few => {
-                self.leads_to_folder(&glob::join(&folder, file.as_bytes()))
+                self.leads_to_folder(&paths::join(&folder, file.as_bytes()))
             }
             kind => kind == Some(FileKind::Folder),
         };

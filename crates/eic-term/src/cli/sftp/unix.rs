@@ -1,10 +1,10 @@
 //! Paths, the shell and other programs on Unix.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,32 +22,6 @@ pub(super) fn path(bytes: &[u8]) -> PathBuf {
 /// A path's bytes.
 pub(super) fn bytes(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().to_vec()
-}
-
-/// Whether a name can be a file's in a folder.
-pub(super) fn is_name(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
-}
-
-/// Makes a file to write, or opens it.
-pub(super) fn create(path: &Path, mode: u32, empty: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(empty);
-    // It has to be written once more, where that is cut.
-    options.mode(mode | 0o200).open(path)
-}
-
-/// Opens a folder, to set what is known of it.
-pub(super) fn open_folder(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-/// Gives a file its mode and its times.
-pub(super) fn preserve(file: &File, attributes: &Attributes) -> io::Result<()> {
-    if let Some(mode) = attributes.permissions() {
-        file.set_permissions(Permissions::from_mode(mode & 0o777))?;
-    }
-    super::times::set(file, attributes)
 }
 
 /// What is known of a file here.

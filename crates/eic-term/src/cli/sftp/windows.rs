@@ -1,9 +1,8 @@
 //! Paths, the shell and other programs on Windows.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::Metadata;
 use std::io;
-use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,11 +14,6 @@ use eic_term::files::Attributes;
 pub(super) const LIST: &str = "dir";
 /// Ctrl-C goes to other groups of processes only.
 const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
-/// Without it no folder can be opened.
-const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
-/// Names that are devices in every folder, whatever ending they have.
-const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
-const NUMBERED_DEVICES: [&str; 2] = ["COM", "LPT"];
 
 /// A path out of bytes, which are text here.
 pub(super) fn path(bytes: &[u8]) -> PathBuf {
@@ -29,47 +23,6 @@ pub(super) fn path(bytes: &[u8]) -> PathBuf {
 /// A path's bytes, with slashes as patterns have them.
 pub(super) fn bytes(path: &Path) -> Vec<u8> {
     path.to_string_lossy().replace('\\', "/").into_bytes()
-}
-
-/// Whether a name can be a file's in a folder: what is a device, or would lead to another folder, cannot.
-pub(super) fn is_name(name: &[u8]) -> bool {
-    let Ok(name) = std::str::from_utf8(name) else {
-        return false;
-    };
-    let stem = name.split('.').next().unwrap_or_default().trim_end();
-    let stem = stem.to_ascii_uppercase();
-    let numbered = NUMBERED_DEVICES.iter().any(|device| {
-        let number = stem.strip_prefix(device);
-        number.is_some_and(|number| {
-            matches!(
-                number.chars().collect::<Vec<_>>().as_slice(),
-                ['0'..='9' | '¹' | '²' | '³']
-            )
-        })
-    });
-    let wrong = |one: char| "<>:\"/\\|?*".contains(one) || one.is_control();
-    let ends_badly = name.is_empty() || name.ends_with(['.', ' ']);
-    !numbered && !DEVICES.contains(&stem.as_str()) && !ends_badly && !name.contains(wrong)
-}
-
-/// Makes a file to write, or opens it.
-pub(super) fn create(path: &Path, _mode: u32, empty: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(empty).open(path)
-}
-
-/// Opens a folder, to set what is known of it.
-pub(super) fn open_folder(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
-        .open(path)
-}
-
-/// Gives a file its times; modes mean nothing here.
-pub(super) fn preserve(file: &File, attributes: &Attributes) -> io::Result<()> {
-    super::times::set(file, attributes)
 }
 
 /// What is known of a file here, with the mode that it would have elsewhere.

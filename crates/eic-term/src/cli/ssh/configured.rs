@@ -11,7 +11,8 @@ use tokio::net::lookup_host;
 use super::host::Stream;
 use super::instance::{EC2_DOMAINS, own_files};
 use super::machine::Machine;
-use super::{open, session};
+use super::open::Dial;
+use super::session;
 use crate::cli::args::Forwardings;
 use crate::cli::args::{Common, Interactive};
 use crate::cli::report::Failure;
@@ -119,7 +120,7 @@ impl Configured {
         ui: &Ui,
     ) -> Result<Session, Failure> {
         let session = match &self.0 {
-            Some(options) => open::last_hop(options, account, ui).await?,
+            Some(options) => Dial::new(options, account, ui).last_hop().await?,
             None => None,
         };
         session.ok_or_else(no_way)
@@ -144,7 +145,7 @@ impl Configured {
         let mut options = (**options).clone();
         options.port = port;
         let address = to.address.to_string();
-        let stream = open::through(&options, &address, 0, account, ui).await;
+        let stream = Dial::new(&options, account, ui).through(&address).await;
         stream
             .and_then(|stream| stream.ok_or_else(no_way))
             .map_err(failed)

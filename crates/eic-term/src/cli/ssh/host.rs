@@ -10,6 +10,7 @@ use eic_term::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::open::Dial;
 use super::{keys, platform};
 use crate::cli::identities;
 use crate::cli::interactive;
@@ -31,13 +32,11 @@ pub(super) fn limit(options: &ResolvedOptions) -> Duration {
 
 /// Logs in over a stream.
 pub(super) async fn log_in(
-    options: &ResolvedOptions,
+    dial: &Dial<'_>,
     stream: Box<dyn Stream>,
     known: &KnownHosts,
-    with_pty: bool,
-    ui: &Ui,
 ) -> Result<Session, Error> {
-    let banner = ui.clone();
+    let (options, banner) = (dial.options, dial.ui.clone());
     let mut builder = SessionBuilder::new(name(options), known.clone())
         .limit(limit(options))
         .algorithms(super::algorithms(options))
@@ -50,11 +49,11 @@ pub(super) async fn log_in(
     }
     let (bytes, time) = super::rekey_after(options);
     builder = builder.rekey_after(bytes, time);
-    if with_pty {
+    if dial.with_pty {
         builder = builder.window(interactive::WINDOW);
     }
     let connection = builder.handshake(stream).await?;
-    let credentials = credentials(options, &connection, ui).await;
+    let credentials = credentials(options, &connection, dial.ui).await;
     connection.login(&options.user, credentials).await
 }
 

@@ -10,6 +10,7 @@ use eic_term::{
 };
 
 use super::host::Stream;
+use super::open::Dial;
 use super::update::Believed;
 use super::{known, tcp};
 use crate::cli::args::Common;
@@ -73,8 +74,9 @@ pub(super) struct Meant {
 }
 
 /// What is meant, where that may be an instance; `None` for a host that is none.
-pub(super) async fn meant(options: &ResolvedOptions, account: &Common, ui: &Ui) -> Option<Meant> {
-    let meaning = match &account.instance {
+pub(super) async fn meant(dial: &Dial<'_>) -> Option<Meant> {
+    let (options, ui) = (dial.options, dial.ui);
+    let meaning = match &dial.account.instance {
         Some(id) => Meaning::Instance(Selector::Id(id.clone())),
         None => meaning(&options.host_name),
     };
@@ -91,34 +93,21 @@ pub(super) async fn meant(options: &ResolvedOptions, account: &Common, ui: &Ui) 
 
 impl Meant {
     /// The instance as it is remembered, where nothing but itself is on the way; it is looked up at the login.
-    pub(super) async fn recall(
-        &self,
-        options: &ResolvedOptions,
-        with_pty: bool,
-        account: &Common,
-        ui: &Ui,
-    ) -> Result<Option<Remembered>, Failure> {
-        if account.instance.is_some() || tcp::is_bound(options) {
+    pub(super) async fn recall(&self, dial: &Dial<'_>) -> Result<Option<Remembered>, Failure> {
+        let is_special = dial.account.instance.is_some() || tcp::is_bound(dial.options);
+        if is_special || dial.has_hops() {
             return Ok(None);
         }
-        let begun = Begun::new(options, &self.selector, false, with_pty, account, ui).await?;
+        let begun = Begun::new(dial, &self.selector).await?;
         let to = begun.memory.destination(&begun.connector);
         Ok(to.map(|to| Remembered { begun, to }))
     }
 
-    /// Finds the instance; `None` for a host that is none. `hop` says that another host leads there.
-    pub(super) async fn find(
-        &self,
-        options: &ResolvedOptions,
-        hop: bool,
-        with_pty: bool,
-        account: &Common,
-        ui: &Ui,
-    ) -> Result<Option<Instance>, Failure> {
-        let found = look_up(options, &self.selector, hop, with_pty, account, ui).await;
-        match found {
+    /// Finds the instance; `None` for a host that is none.
+    pub(super) async fn find(&self, dial: &Dial<'_>) -> Result<Option<Instance>, Failure> {
+        match look_up(dial, &self.selector).await {
             Err(failure) if !self.certain && !failure.is_ambiguous => {
-                ui.detail(&format!("no instance: {}", failure.failure));
+                dial.ui.detail(&format!("no instance: {}", failure.failure));
                 Ok(None)
             }
             Err(failure) => Err(failure.failure),
@@ -180,23 +169,16 @@ impl From<Error> for NotFound {
     }
 }
 
-async fn look_up(
-    options: &ResolvedOptions,
-    selector: &Selector,
-    hop: bool,
-    with_pty: bool,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Instance, NotFound> {
-    let begun = Begun::new(options, selector, hop, with_pty, account, ui).await?;
+async fn look_up(dial: &Dial<'_>, selector: &Selector) -> Result<Instance, NotFound> {
+    let begun = Begun::new(dial, selector).await?;
     let mut destination = begun.connector.find(selector).await?;
-    if hop {
+    if dial.has_hops() {
         destination.via = Via::Direct;
     }
     Ok(Instance {
         begun,
         destination,
-        level: known::level(options),
+        level: known::level(dial.options),
     })
 }
 
@@ -208,15 +190,9 @@ struct Begun {
 }
 
 impl Begun {
-    async fn new(
-        options: &ResolvedOptions,
-        selector: &Selector,
-        hop: bool,
-        with_pty: bool,
-        account: &Common,
-        ui: &Ui,
-    ) -> Result<Self, Failure> {
-        let mut common = common(options, hop, account)?;
+    async fn new(dial: &Dial<'_>, selector: &Selector) -> Result<Self, Failure> {
+        let (options, account) = (dial.options, dial.account);
+        let mut common = common(options, dial.has_hops(), account)?;
         if account.instance.is_some() {
             common.instance_ip = Some(tcp::address(options).await?);
             common.connection_type = Some(ConnectionType::Direct);
@@ -232,9 +208,9 @@ impl Begun {
         let (bytes, time) = super::rekey_after(options);
         (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
         settings.options.keepalive_misses = options.server_alive_count_max;
-        settings.options.window = with_pty.then_some(interactive::WINDOW);
+        settings.options.window = dial.with_pty.then_some(interactive::WINDOW);
         let mut memory = Memory::of(&mut settings.options);
-        let connector = settings.connector(ui).await?;
+        let connector = settings.connector(dial.ui).await?;
         let cache = settings.cache(&common, connector.region());
         memory.recall(
             cache.filter(|_| common.instance_ip.is_none()),

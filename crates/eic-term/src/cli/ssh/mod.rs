@@ -36,6 +36,7 @@ use eic_term::{AlgorithmLists, Session, visible};
 pub(crate) use self::configured::Configured;
 pub(crate) use self::host::Stream;
 use self::machine::Machine;
+use self::open::Dial;
 use self::share::Process;
 use super::args::Common;
 use super::log;
@@ -106,7 +107,7 @@ pub(crate) fn with_session(
     };
     let ui = started(&options)?;
     let outcome = super::block_on(2, async {
-        let (session, _update) = open::open(&options, false, account, &ui).await?;
+        let (session, _update) = Dial::new(&options, account, &ui).open().await?;
         ui.timeline(session.timeline());
         work(&session, &options, &ui).await
     });

@@ -8,7 +8,7 @@ use eic_term::{Address, Error, Session, TrustLevel, Via};
 use super::host::{self, Stream};
 use super::instance::{self, Instance, Remembered};
 use super::machine::Machine;
-use super::share::{self, Lane};
+use super::share;
 use super::update::{Believed, Update};
 use super::{known, tcp};
 use crate::cli::args::Common;
@@ -18,203 +18,165 @@ use crate::cli::ui::Ui;
 /// How many hosts may be on the way; more are a circle.
 const MOST_HOPS: usize = 16;
 
-/// Logs in; `account` says whose instances they are.
-pub(super) async fn open(
-    options: &ResolvedOptions,
-    with_pty: bool,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Opened, Failure> {
-    open_behind(options, with_pty, 0, account, ui).await
+/// One login: what is asked for, and whose instances there are.
+#[derive(Clone, Copy)]
+pub(super) struct Dial<'a> {
+    pub(super) options: &'a ResolvedOptions,
+    pub(super) with_pty: bool,
+    pub(super) account: &'a Common,
+    pub(super) ui: &'a Ui,
+    /// How many other logins wait for this one, which is on their way.
+    waiting: usize,
 }
 
 /// A session, and the learning of its host's keys where that is wanted.
 type Opened = (Session, Option<Update>);
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, Failure>> + Send + 'a>>;
 
-fn open_behind<'a>(
-    options: &'a ResolvedOptions,
-    with_pty: bool,
-    hops: usize,
-    account: &'a Common,
-    ui: &'a Ui,
-) -> Opening<'a> {
-    Box::pin(async move {
-        if hops > MOST_HOPS {
-            let what = format!("cannot connect to {}", options.host_name);
-            return Err(Failure::caused(what, "too many hosts are on the way"));
+impl<'a> Dial<'a> {
+    /// A login without a terminal.
+    pub(super) fn new(options: &'a ResolvedOptions, account: &'a Common, ui: &'a Ui) -> Self {
+        Self {
+            options,
+            with_pty: false,
+            account,
+            ui,
+            waiting: 0,
         }
-        let behind = !options.proxy_jump.is_empty();
-        let instance = match instance::meant(options, account, ui).await {
+    }
+
+    pub(super) fn with_pty(self, with_pty: bool) -> Self {
+        Self { with_pty, ..self }
+    }
+
+    /// Whether other hosts are on the way.
+    pub(super) fn has_hops(&self) -> bool {
+        !self.options.proxy_jump.is_empty()
+    }
+
+    /// Logs in.
+    pub(super) fn open(self) -> Opening<'a> {
+        Box::pin(async move {
+            if self.waiting > MOST_HOPS {
+                let what = format!("cannot connect to {}", self.options.host_name);
+                return Err(Failure::caused(what, "too many hosts are on the way"));
+            }
+            let (session, update) = self.log_in().await?;
+            let agreed = session.algorithms();
+            agreed.iter().for_each(|agreed| self.ui.agreed(agreed));
+            Ok((session, update))
+        })
+    }
+
+    async fn log_in(self) -> Result<Opened, Failure> {
+        let Some(meant) = instance::meant(&self).await else {
+            return self.to_host().await;
+        };
+        if let Some(remembered) = meant.recall(&self).await?
+            && let Some(session) = self.to_remembered(&remembered).await?
+        {
+            return Ok((session, None));
+        }
+        match meant.find(&self).await? {
+            Some(instance) => Ok((self.to_instance(&instance).await?, None)),
+            None => self.to_host().await,
+        }
+    }
+
+    /// Logs in where an instance was the last time; `None` where that has to be found out.
+    async fn to_remembered(self, remembered: &Remembered) -> Result<Option<Session>, Failure> {
+        let (name, id) = (&self.options.host_name, remembered.id());
+        self.ui.detail(&format!("{name} was the instance {id}"));
+        Ok(remembered.log_in().await?)
+    }
+
+    async fn to_instance(self, instance: &Instance) -> Result<Session, Failure> {
+        let (name, id) = (&self.options.host_name, instance.id());
+        self.ui.detail(&format!("{name} is the instance {id}"));
+        match instance.log_in(self.over(instance).await?).await {
+            Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, self.ui).await? {
+                true => Ok(instance.log_in(self.over(instance).await?).await?),
+                false => Err(Error::HostKey(doubt).into()),
+            },
+            done => Ok(done?),
+        }
+    }
+
+    /// A stream to an instance where the usual one will not do: by way of other hosts, or from an address that is
+    /// named.
+    async fn over(&self, instance: &Instance) -> Result<Option<Box<dyn Stream>>, Failure> {
+        let address = instance.destination.address.to_string();
+        let over = self.through(&address).await?;
+        let is_direct = matches!(instance.destination.via, Via::Direct);
+        if over.is_some() || !is_direct || !tcp::is_bound(self.options) {
+            return Ok(over);
+        }
+        Ok(Some(Box::new(tcp::connect(self, &address).await?)))
+    }
+
+    async fn to_host(self) -> Result<Opened, Failure> {
+        let (options, ui) = (self.options, self.ui);
+        let believed = Believed::default();
+        let known = known::known_hosts(options, &believed, ui);
+        let session = match host::log_in(&self, self.stream().await?, &known).await {
+            Err(Error::HostKey(doubt)) => {
+                match host::is_confirmed(&doubt, options, &known, ui).await? {
+                    true => host::log_in(&self, self.stream().await?, &known).await?,
+                    false => return Err(Error::HostKey(doubt).into()),
+                }
+            }
+            done => done?,
+        };
+        let update = match Update::start(options, known, &believed, &session, ui) {
+            Some(update) => update.ask_first().await,
             None => None,
-            Some(meant) => {
-                if !behind
-                    && let Some(remembered) = meant.recall(options, with_pty, account, ui).await?
-                    && let Some(session) = to_remembered(&remembered, options, ui).await?
-                {
-                    return Ok((session, None));
-                }
-                meant.find(options, behind, with_pty, account, ui).await?
-            }
         };
-        let (session, update) = match &instance {
-            Some(instance) => (
-                to_instance(instance, options, with_pty, hops, account, ui).await?,
-                None,
-            ),
-            None => to_host(options, with_pty, hops, account, ui).await?,
-        };
-        tell(&session, ui);
         Ok((session, update))
-    })
-}
-
-fn tell(session: &Session, ui: &Ui) {
-    let agreed = session.algorithms();
-    agreed.iter().for_each(|agreed| ui.agreed(agreed));
-}
-
-/// Logs in where an instance was the last time; `None` where that has to be found out.
-async fn to_remembered(
-    remembered: &Remembered,
-    options: &ResolvedOptions,
-    ui: &Ui,
-) -> Result<Option<Session>, Failure> {
-    let name = &options.host_name;
-    ui.detail(&format!("{name} was the instance {}", remembered.id()));
-    let session = remembered.log_in().await?;
-    if let Some(session) = &session {
-        tell(session, ui);
     }
-    Ok(session)
-}
 
-async fn to_instance(
-    instance: &Instance,
-    options: &ResolvedOptions,
-    with_pty: bool,
-    hops: usize,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Session, Failure> {
-    ui.detail(&format!(
-        "{} is the instance {}",
-        options.host_name,
-        instance.id()
-    ));
-    let address = instance.destination.address.to_string();
-    let over = || over(instance, options, &address, with_pty, hops, account, ui);
-    match instance.log_in(over().await?).await {
-        Err(Error::HostKey(doubt)) => match instance.is_confirmed(&doubt, ui).await? {
-            true => Ok(instance.log_in(over().await?).await?),
-            false => Err(Error::HostKey(doubt).into()),
-        },
-        done => Ok(done?),
-    }
-}
-
-/// A stream to an instance where the usual one will not do: by way of other hosts, or from an address that is named.
-async fn over(
-    instance: &Instance,
-    options: &ResolvedOptions,
-    address: &str,
-    with_pty: bool,
-    hops: usize,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Option<Box<dyn Stream>>, Failure> {
-    let over = through(options, address, hops, account, ui).await?;
-    let is_direct = matches!(instance.destination.via, Via::Direct);
-    if over.is_some() || !is_direct || !tcp::is_bound(options) {
-        return Ok(over);
-    }
-    let stream = tcp::connect(options, address, with_pty, ui).await?;
-    Ok(Some(Box::new(stream)))
-}
-
-async fn to_host(
-    options: &ResolvedOptions,
-    with_pty: bool,
-    hops: usize,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Opened, Failure> {
-    let believed = Believed::default();
-    let known = known::known_hosts(options, &believed, ui);
-    let stream = stream(options, with_pty, hops, account, ui).await?;
-    let session = match host::log_in(options, stream, &known, with_pty, ui).await {
-        Err(Error::HostKey(doubt)) => {
-            match host::is_confirmed(&doubt, options, &known, ui).await? {
-                true => {
-                    let stream = self::stream(options, with_pty, hops, account, ui).await?;
-                    host::log_in(options, stream, &known, with_pty, ui).await?
-                }
-                false => return Err(Error::HostKey(doubt).into()),
-            }
+    async fn stream(&self) -> Result<Box<dyn Stream>, Failure> {
+        let host = &self.options.host_name;
+        if let Some(stream) = self.through(host).await? {
+            return Ok(stream);
         }
-        done => done?,
-    };
-    let update = match Update::start(options, known, &believed, &session, ui) {
-        Some(update) => update.ask_first().await,
-        None => None,
-    };
-    Ok((session, update))
-}
-
-async fn stream(
-    options: &ResolvedOptions,
-    with_pty: bool,
-    hops: usize,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Box<dyn Stream>, Failure> {
-    if let Some(stream) = through(options, &options.host_name, hops, account, ui).await? {
-        return Ok(stream);
-    }
-    match &options.proxy_command {
-        Some(command) => host::proxy(command),
-        None => {
-            let host = &options.host_name;
-            Ok(Box::new(tcp::connect(options, host, with_pty, ui).await?))
+        match &self.options.proxy_command {
+            Some(command) => host::proxy(command),
+            None => Ok(Box::new(tcp::connect(self, host).await?)),
         }
     }
-}
 
-/// A stream by way of other hosts; `None` where none is on the way.
-pub(super) async fn through(
-    options: &ResolvedOptions,
-    to: &str,
-    hops: usize,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Option<Box<dyn Stream>>, Failure> {
-    let Some((last, before)) = options.proxy_jump.split_last() else {
-        return Ok(None);
-    };
-    let next = hop_options(last, before, options, account)?;
-    let address = Address::tcp(to, options.port);
-    if let Some(shared) = share::find(&next, ui).await?
-        && let Some(lane) = Lane::open(&shared, &address).await?
-    {
-        return Ok(Some(Box::new(lane)));
+    /// A stream by way of other hosts; `None` where none is on the way.
+    pub(super) async fn through(&self, to: &str) -> Result<Option<Box<dyn Stream>>, Failure> {
+        let Some((last, before)) = self.options.proxy_jump.split_last() else {
+            return Ok(None);
+        };
+        let next = hop_options(last, before, self.options, self.account)?;
+        let address = Address::tcp(to, self.options.port);
+        if let Some(shared) = share::find(&next, self.ui).await? {
+            return Ok(Some(Box::new(shared.stream(&address).await?)));
+        }
+        let session = self.session_on(&next).await?;
+        Ok(Some(Box::new(session.connect(&address).await?)))
     }
-    let (session, _) = open_behind(&next, false, hops + 1, &account.account(), ui).await?;
-    let stream = session.connect(&address).await?;
-    Ok(Some(Box::new(stream)))
-}
 
-/// A session on the last host of the way, which leads on from there; `None` where none is on the way.
-pub(super) async fn last_hop(
-    options: &ResolvedOptions,
-    account: &Common,
-    ui: &Ui,
-) -> Result<Option<Session>, Failure> {
-    let Some((last, before)) = options.proxy_jump.split_last() else {
-        return Ok(None);
-    };
-    let next = hop_options(last, before, options, account)?;
-    let (session, _) = open_behind(&next, false, 1, &account.account(), ui).await?;
-    Ok(Some(session))
+    /// A session on the last host of the way, which leads on from there; `None` where none is on the way.
+    pub(super) async fn last_hop(&self) -> Result<Option<Session>, Failure> {
+        let Some((last, before)) = self.options.proxy_jump.split_last() else {
+            return Ok(None);
+        };
+        let next = hop_options(last, before, self.options, self.account)?;
+        Ok(Some(self.session_on(&next).await?))
+    }
+
+    async fn session_on(&self, hop: &ResolvedOptions) -> Result<Session, Failure> {
+        let account = self.account.account();
+        let next = Dial {
+            waiting: self.waiting + 1,
+            ..Dial::new(hop, &account, self.ui)
+        };
+        let (session, _) = next.open().await?;
+        Ok(session)
+    }
 }
 
 /// The settings of a host on the way, as ssh(1) reads them anew for each.

@@ -10,12 +10,13 @@ use eic_term::ssh_config::{
 use eic_term::{Address, Agent, Command, Session, X11};
 use globset::Glob;
 
+use super::open::Dial;
 use super::share::{self, Holder, Parent};
-use super::{Run, host, open, platform, x11};
+use super::{Run, host, platform, x11};
 use crate::cli::args::Forwardings;
 use crate::cli::args::Interactive;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
-use crate::cli::forwards::Forwards;
+use crate::cli::forward_spec::{DynamicSpec, Goal, LocalSpec, Permitted, RemoteSpec};
+use crate::cli::forwards::{Forwards, last_connections};
 use crate::cli::report::Failure;
 use crate::cli::streams::Input;
 use crate::cli::ui::Ui;
@@ -37,7 +38,10 @@ pub(super) async fn run(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let options = run.options;
-    let (session, update) = open::open(options, with_pty, run.account, ui).await?;
+    let (session, update) = Dial::new(options, run.account, ui)
+        .with_pty(with_pty)
+        .open()
+        .await?;
     let forwards = Forwards::open(&forwardings(options), &session, ui).await?;
     let ours = Ours {
         x11: x11(options, ui).await,
@@ -96,7 +100,9 @@ async fn work(
     }
     let child = command.spawn().await?;
     ui.timeline(session.timeline());
-    streams::join(child, input(options), ui).await
+    let code = streams::join(child, input(options), ui).await?;
+    let ended = last_connections(&session, false, ui).await?;
+    Ok(ended.unwrap_or(code))
 }
 
 /// Does what the session is for through a connection that another process holds; `forwards` says that it is to be asked
@@ -162,6 +168,7 @@ fn input(options: &ResolvedOptions) -> Input {
 fn interactive(options: &ResolvedOptions) -> Interactive {
     Interactive {
         escape_char: Some(options.escape_char.into()),
+        outlasts: true,
         ..Interactive::default()
     }
 }
@@ -321,13 +328,9 @@ pub(super) fn forwardings(options: &ResolvedOptions) -> Forwardings {
     }
     for one in &options.remote_forwards {
         let on = listened(&one.listen, false);
-        match connected(&one.connect) {
-            Some(to) => all.remote.push(RemoteSpec { on, to }),
-            None => all.remote_dynamic.push(RemoteDynamicSpec {
-                on,
-                permitted: options.permit_remote_open.clone(),
-            }),
-        }
+        let asked = || Goal::Asked(Permitted(options.permit_remote_open.clone()));
+        let to = connected(&one.connect).map_or_else(asked, Goal::Address);
+        all.remote.push(RemoteSpec { on, to });
     }
     all
 }

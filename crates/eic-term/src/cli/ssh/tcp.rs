@@ -8,17 +8,13 @@ use eic_term::ssh_config::{AddressFamily, ResolvedOptions};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::host::limit;
+use super::open::Dial;
 use super::platform;
 use crate::cli::report::Failure;
-use crate::cli::ui::Ui;
 
 /// Connects to a host, at the first of its addresses that answers.
-pub(super) async fn connect(
-    options: &ResolvedOptions,
-    host: &str,
-    with_pty: bool,
-    ui: &Ui,
-) -> Result<TcpStream, Failure> {
+pub(super) async fn connect(dial: &Dial<'_>, host: &str) -> Result<TcpStream, Failure> {
+    let options = dial.options;
     let what = format!("cannot connect to {host} port {}", options.port);
     let addresses = addresses(options, host).await?;
     let mut failure = Failure::caused(&what, "it has no address of the wanted kind");
@@ -27,12 +23,12 @@ pub(super) async fn connect(
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         for address in &addresses {
-            ui.detail(&format!(
+            dial.ui.detail(&format!(
                 "Connecting to {host} [{}] port {}.",
                 address.ip(),
                 address.port()
             ));
-            let connect = connect_to(*address, options, with_pty);
+            let connect = connect_to(*address, options, dial.with_pty);
             match tokio::time::timeout(limit(options), connect).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(source)) => failure = Failure::new(&what, source),

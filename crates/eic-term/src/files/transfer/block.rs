@@ -194,16 +194,29 @@ impl Writer {
     }
 
     /// Ends the writing: attributes are set and what the disk has to say is heard.
-    pub(super) async fn close(self, attributes: Option<Attributes>) -> Result<(), TransferError> {
+    pub(super) async fn close(
+        self,
+        attributes: Option<Attributes>,
+        sync: bool,
+    ) -> Result<(), TransferError> {
         match self {
             Self::Local(file) => {
-                let set = move || attributes.map_or(Ok(()), |to| LocalFolder::set(&file, to));
-                super::folder::blocking(set).await
+                let end = move || {
+                    attributes.map_or(Ok(()), |to| LocalFolder::set(&file, to))?;
+                    if sync { file.sync_all() } else { Ok(()) }
+                };
+                super::folder::blocking(end).await
             }
             Self::Remote(files) => {
                 let mut files = VecDeque::from(files);
                 if let (Some(attributes), Some(file)) = (attributes, files.front()) {
                     file.set_stat(attributes).await?;
+                }
+                if let (true, Some(file)) = (sync, files.front()) {
+                    match file.sync().await {
+                        Err(SftpError::Unsupported(_)) => {}
+                        synced => synced?,
+                    }
                 }
                 while let Some(file) = files.pop_front() {
                     file.close().await?;

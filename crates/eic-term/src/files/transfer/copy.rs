@@ -68,8 +68,12 @@ struct State {
     offset: u64,
     /// The name written to, once it is made.
     made: Option<Vec<u8>>,
+    /// Whether it was opened, and what it has behind is ours.
+    opened: bool,
     /// What the source was like when the copy began.
     seen: Option<(Option<u64>, Option<u32>)>,
+    /// Whether it was another one before, and what is written is of no use.
+    changed: bool,
     /// What bore the name before.
     existing: Option<Option<Attributes>>,
 }
@@ -97,8 +101,8 @@ impl Copy {
                 None => break attempt,
             }
         };
-        if copied.is_err() && !work.options.resume {
-            self.clean_up(&state).await;
+        if copied.is_err() {
+            self.clean_up(work, &state).await;
         }
         copied
     }
@@ -141,11 +145,20 @@ impl Copy {
         Ok(())
     }
 
-    /// Takes away what is not whole.
-    async fn clean_up(&self, state: &State) {
-        if let (To::File { place, name, .. }, Some(made)) = (&self.to, &state.made)
-            && made != name
-        {
+    /// Takes away what is not whole; what is to stay has no holes.
+    async fn clean_up(&self, work: &Work, state: &State) {
+        let (To::File { place, name, .. }, Some(made)) = (&self.to, &state.made) else {
+            return;
+        };
+        let existing = state.existing.flatten().and_then(|one| one.kind());
+        if made == name && existing == Some(FileKind::Special) {
+            return;
+        }
+        if made == name || work.options.resume {
+            if state.opened {
+                place.cut(made, state.offset).await.ok();
+            }
+        } else {
             place.remove(made).await.ok();
         }
     }
@@ -166,6 +179,7 @@ impl Copy {
             .is_some_and(|before| before != seen)
         {
             state.offset = 0;
+            state.changed = true;
         }
         if let To::File { .. } = &self.to
             && self.is_unchanged(work, attributes, state).await?
@@ -307,6 +321,9 @@ impl Copy {
         state.made = Some(name.clone());
         let exclusive = first && !is_own && !work.options.resume;
         let mode = attributes.permissions().unwrap_or(USUAL) & PERMISSIONS | WRITABLE;
+        let special = existing.and_then(|one| one.kind()) == Some(FileKind::Special);
+        // Later on all that is there is ours, and a server that still works on what it was told before must not cut it.
+        let mut cut = !exclusive && !special && (first || state.changed);
         let mut writer = match place {
             Place::Local(folder) => {
                 let (folder, name) = (folder.clone(), Place::local(&name)?);
@@ -323,16 +340,27 @@ impl Copy {
                 let path = join(folder, &name);
                 let size = attributes.size.unwrap_or_default();
                 let channels = work.channels(host, size).await?;
-                let how = match exclusive {
-                    true => OpenMode::WRITE | OpenMode::CREATE | OpenMode::EXCLUSIVE,
+                // What was begun is there, or has its name already.
+                let begun = !first && !is_own && state.offset > 0;
+                let how = match begun {
+                    true => OpenMode::WRITE,
                     false => OpenMode::WRITE | OpenMode::CREATE,
+                };
+                let how = match (exclusive, cut && state.offset == 0) {
+                    (true, _) => how | OpenMode::EXCLUSIVE,
+                    (_, true) => {
+                        cut = false;
+                        how | OpenMode::TRUNCATE
+                    }
+                    _ => how,
                 };
                 let files = open_all(&channels, &path, how, Attributes::of_mode(mode));
                 Writer::Remote(files.await?)
             }
         };
-        let special = existing.and_then(|one| one.kind()) == Some(FileKind::Special);
-        if !exclusive && !special {
+        state.opened = true;
+        state.changed = false;
+        if cut {
             // What is behind is of another copy.
             writer.set_size(state.offset).await?;
         }
@@ -358,6 +386,7 @@ impl Copy {
         } = &self.to
             && let Some(made) = self.temporary(work, state.existing.flatten())
             && made != *name
+            && !work.options.sync
         {
             let mode = attributes.permissions().unwrap_or(USUAL) & PERMISSIONS | WRITABLE;
             let (folder, made, name) = (folder.clone(), Place::local(&made)?, Place::local(name)?);
@@ -370,7 +399,7 @@ impl Copy {
             let mut writer = self.open_target(work, state, attributes).await?;
             writer.begin(0, data).await?.wait().await?;
             work.advanced(size, &self.hosts());
-            self.finish(state, writer, last, size).await
+            self.finish(work, state, writer, last, size).await
         };
         written.await.map_err(TransferError::writing)?;
         Ok(Copied::Whole(size))
@@ -393,13 +422,15 @@ impl Copy {
                 ..Attributes::default()
             });
         }
-        if work.options.in_place {
-            return None;
-        }
         let before = state
             .existing
             .flatten()
             .filter(|one| one.kind() == Some(FileKind::File));
+        // As sftp(1) does: what is new here can still be written to.
+        let is_here = self.hosts()[1].is_none();
+        if work.options.in_place && (before.is_some() || is_here) {
+            return None;
+        }
         let before = before.and_then(|before| before.permissions());
         let kept = before.map(|before| before & PERMISSIONS);
         let unusual = mode.filter(|mode| mode & WRITABLE != WRITABLE);
@@ -414,10 +445,13 @@ impl Copy {
         mut reader: Reader,
     ) -> Result<Copied, TransferError> {
         let _turn = work.large.acquire().await;
-        let mut writer = self
-            .open_target(work, state, attributes)
-            .await
-            .map_err(TransferError::writing)?;
+        let opened = self.open_target(work, state, attributes).await;
+        let mut writer = match opened {
+            Err(error) if error.is_missing() && self.is_renamed(state, attributes).await => {
+                return Ok(Copied::Whole(state.offset));
+            }
+            opened => opened.map_err(TransferError::writing)?,
+        };
         let hosts = self.hosts();
         let mut pipe = Pipe {
             work,
@@ -433,7 +467,7 @@ impl Copy {
             block: work.block(&hosts).await?,
         };
         let copied = pipe.run(&mut reader, &mut writer, &mut state.offset).await;
-        let ended = pipe.ended;
+        let (ended, sparse) = (pipe.ended, pipe.sparse);
         drop(pipe);
         if let (Err(_), Writer::Stream(output), To::Stream(slot)) =
             (&copied, &mut writer, &mut self.to)
@@ -456,10 +490,11 @@ impl Copy {
             .last_attributes(work, state, attributes)
             .filter(|_| !special);
         let finished = async {
-            if !special {
+            if sparse {
+                // Its end may be a hole.
                 writer.set_size(total).await?;
             }
-            self.finish(state, writer, last, total).await
+            self.finish(work, state, writer, last, total).await
         };
         finished.await.map_err(TransferError::writing)?;
         Ok(Copied::Whole(total))
@@ -473,15 +508,25 @@ impl Copy {
         is_file && !work.options.in_place && !special
     }
 
+    /// Whether the host gave it its name just before the connection was lost.
+    async fn is_renamed(&self, state: &State, attributes: Attributes) -> bool {
+        let (To::File { place, name, .. }, Some(size)) = (&self.to, attributes.size) else {
+            return false;
+        };
+        let there = place.existing(name).await.ok().flatten();
+        state.offset == size && there.and_then(|there| there.size) == Some(size)
+    }
+
     /// Gives it its name, now that it is whole.
     async fn finish(
         &self,
+        work: &Work,
         state: &mut State,
         writer: Writer,
         last: Option<Attributes>,
         size: u64,
     ) -> Result<(), TransferError> {
-        writer.close(last).await?;
+        writer.close(last, work.options.sync).await?;
         let (To::File { place, name, .. }, Some(made)) = (&self.to, &state.made) else {
             return Ok(());
         };

@@ -41,12 +41,22 @@ pub enum TransferError {
     #[error("{0}")]
     TooMuch(&'static str),
 
-    /// The host's tar(1) failed.
-    #[error("tar on the host failed{}{said}", if said.is_empty() { "" } else { ": " })]
-    Archive {
+    /// A command that copies for a host without SFTP failed.
+    #[error("{program} on the host failed{}{said}", if said.is_empty() { "" } else { ": " })]
+    Command {
+        /// Its name.
+        program: &'static str,
         /// What it said, made visible.
         said: String,
     },
+
+    /// The host has no SFTP, and nothing else does this.
+    #[error("the host has no SFTP, which is needed {0}")]
+    NeedsSftp(&'static str),
+
+    /// The connection was lost while a command copied for a host without SFTP, which is not gone on with.
+    #[error("the connection was lost, and without SFTP on the host a copy begins anew: {0}")]
+    Cut(Box<TransferError>),
 
     /// It was stopped.
     #[error("cancelled")]
@@ -71,7 +81,7 @@ impl TransferError {
     pub fn remote(&self) -> Option<&SftpError> {
         match self {
             Self::Remote(error) => Some(error),
-            Self::Writing(error) => error.remote(),
+            Self::Writing(error) | Self::Cut(error) => error.remote(),
             _ => None,
         }
     }

@@ -228,6 +228,31 @@ impl Place {
         }
     }
 
+    /// Takes off what a file has behind this many bytes.
+    pub(super) async fn cut(&self, name: &[u8], size: u64) -> Result<(), TransferError> {
+        match self {
+            Self::Local(folder) => {
+                let (folder, name) = (folder.clone(), Self::local(name)?);
+                let cut = move || {
+                    let file = folder.write(&name, 0o600)?;
+                    let longer = file.metadata()?.len() > size;
+                    if longer { file.set_len(size) } else { Ok(()) }
+                };
+                blocking(cut).await
+            }
+            Self::Remote(host, folder) => {
+                let sftp = host.channel().await?.sftp;
+                let path = join(folder, name);
+                let there = sftp.stat(&path).await?.size.unwrap_or_default();
+                let size = Attributes {
+                    size: Some(size.min(there)),
+                    ..Attributes::default()
+                };
+                Ok(sftp.set_stat(path, size).await?)
+            }
+        }
+    }
+
     pub(super) async fn remove(&self, name: &[u8]) -> Result<(), TransferError> {
         match self {
             Self::Local(folder) => {

@@ -76,15 +76,28 @@ impl Host {
         Self::with(Some(session), Vec::new(), Some(make))
     }
 
+    /// Copies with the files that are open already, as long as they last: on more channels where they are a session's.
+    ///
+    /// # Errors
+    /// As any request.
+    pub async fn of_sftp(sftp: Sftp) -> Result<Self, SftpError> {
+        let session = sftp.session().cloned();
+        let asked = Instant::now();
+        sftp.real_path(".").await?;
+        let trip = asked.elapsed();
+        let host = Self::with(session, vec![sftp], None);
+        host.live(|live| live.trip = trip);
+        Ok(host)
+    }
+
     fn with(session: Option<Session>, channels: Vec<Sftp>, make: Option<Make>) -> Self {
         let live = Live {
             generation: 0,
-            session,
-            most: if channels.is_empty() {
-                MOST_CHANNELS
-            } else {
-                channels.len()
+            most: match &session {
+                Some(_) => MOST_CHANNELS,
+                None => channels.len(),
             },
+            session,
             channels,
             trip: Duration::ZERO,
         };

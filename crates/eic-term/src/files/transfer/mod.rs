@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::error::SftpError;
 pub use error::TransferError;
 pub use host::Host;
 use work::Work;
@@ -91,14 +90,27 @@ pub struct TransferOptions {
     pub exclude: Vec<Vec<u8>>,
     /// The most bytes a second.
     pub limit_rate: Option<u64>,
+    /// A file counts as copied when it is on the disk, where the server can say so.
+    pub sync: bool,
+    /// Symbolic links below what is named are left out, and so is what is neither file nor folder, which is no failure.
+    pub files_only: bool,
+    /// The most bytes that one request reads or writes; else as many as the server takes.
+    pub block: Option<u32>,
+    /// The most requests for bytes that are under way at once.
+    pub requests: Option<u32>,
 }
 
 /// What happens in a transfer. Paths are bytes that a server may have made up: see [`crate::visible`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TransferEvent<'a> {
-    /// The server has no SFTP: tar(1) there copies, without a temporary name on its side, and resumes nothing.
+    /// The server has no SFTP: tar(1) there copies, without temporary names on its side, and goes on with nothing.
     NoSftp,
+    /// A folder is about to be copied.
+    Entered {
+        /// The source's path.
+        path: &'a [u8],
+    },
     /// A file is about to be copied.
     Started {
         /// The source's path.
@@ -134,6 +146,11 @@ pub enum TransferEvent<'a> {
         path: &'a [u8],
         /// How large it is, in bytes.
         size: u64,
+    },
+    /// A symbolic link or a special file was left out.
+    LeftOut {
+        /// The source's path.
+        path: &'a [u8],
     },
     /// Something was not copied. The rest goes on.
     Failed {
@@ -234,23 +251,29 @@ impl Transfer {
         let hosts = self.hosts();
         let work = Arc::new(Work::new(self.options, self.on_event));
         let mut cancel = std::pin::pin!(cancel);
-        let archive = archive::Plan::new(&self.sources, &self.target);
-        let planned = tokio::select! {
-            planned = plan::tasks(&work, self.sources, self.target) => planned,
-            () = &mut cancel => return Ok(Summary { cancelled: true, ..Summary::default() }),
+        let stopped = Summary {
+            cancelled: true,
+            ..Summary::default()
         };
-        let whole = match planned {
-            Err(TransferError::Remote(SftpError::NoSubsystem)) => {
-                work.tell(TransferEvent::NoSftp);
-                tokio::select! {
-                    done = archive.run(&work) => done.map(|()| true)?,
-                    () = cancel => {
-                        work.cancel();
-                        false
-                    }
+        let without_sftp = tokio::select! {
+            needed = archive::is_needed(&hosts) => needed,
+            () = &mut cancel => return Ok(stopped),
+        };
+        let whole = if without_sftp {
+            work.tell(TransferEvent::NoSftp);
+            tokio::select! {
+                done = archive::run(&work, self.sources, self.target) => done.map(|()| true)?,
+                () = cancel => {
+                    work.cancel();
+                    false
                 }
             }
-            planned => tree::run(&work, planned?, cancel).await,
+        } else {
+            let tasks = tokio::select! {
+                tasks = plan::tasks(&work, self.sources, self.target) => tasks?,
+                () = &mut cancel => return Ok(stopped),
+            };
+            tree::run(&work, tasks, cancel).await
         };
         for host in hosts {
             host.settle(Duration::from_secs(2)).await;

@@ -33,6 +33,43 @@ impl Pipe<'_> {
         writer: &mut Writer,
         written: &mut u64,
     ) -> Result<(), TransferError> {
+        let done = self.pump(reader, writer, written).await;
+        if done.as_ref().is_err_and(TransferError::is_lost) {
+            self.salvage(writer, written).await;
+        }
+        done
+    }
+
+    /// Takes what had come, or was answered, before a connection was lost, up to the first gap: channels lose more or less.
+    async fn salvage(&mut self, writer: &mut Writer, written: &mut u64) {
+        while let Some((offset, length, block, permit)) = self.arriving.pop_front() {
+            let end = self.leaving.back().map_or(*written, |(end, ..)| *end);
+            let Ok(data) = block.wait().await else { break };
+            if offset != end || data.len() < length as usize {
+                break;
+            }
+            let Ok(block) = writer.begin(offset, data).await else {
+                break;
+            };
+            let end = offset + u64::from(length);
+            self.leaving.push_back((end, block, permit));
+        }
+        while let Some((end, block, permit)) = self.leaving.pop_front() {
+            let follows = end.checked_sub(permit.num_permits() as u64) == Some(*written);
+            if block.wait().await.is_err() || !follows {
+                break;
+            }
+            self.work.advanced(end.saturating_sub(*written), self.hosts);
+            *written = end;
+        }
+    }
+
+    async fn pump(
+        &mut self,
+        reader: &mut Reader,
+        writer: &mut Writer,
+        written: &mut u64,
+    ) -> Result<(), TransferError> {
         let most = writer.most();
         loop {
             self.ask(reader).await?;

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::HEXLOWER;
@@ -50,22 +52,30 @@ fn candidates(there: u64) -> impl Iterator<Item = u64> {
 
 /// Compares the first bytes of two files by their hashes; `None` where a side cannot compute one.
 pub(super) async fn same_by_hash(from: Spot<'_>, to: Spot<'_>, length: u64) -> Option<bool> {
-    let (from, to) = tokio::join!(hash(from, length), hash(to, length));
+    // Gigabytes are read for nothing where the other side cannot.
+    let stop = Arc::new(AtomicBool::new(false));
+    let one = async |spot| {
+        let hash = hash(spot, length, &stop).await;
+        stop.fetch_or(hash.is_none(), Ordering::Relaxed);
+        hash
+    };
+    let (from, to) = tokio::join!(one(from), one(to));
     Some(from? == to?)
 }
 
-async fn hash((place, name): Spot<'_>, length: u64) -> Option<String> {
+async fn hash((place, name): Spot<'_>, length: u64, stop: &Arc<AtomicBool>) -> Option<String> {
     match place {
         Place::Local(folder) => {
             let (folder, name) = (folder.clone(), Place::local(name).ok()?);
-            let hash = move || hash_of(&folder.read(&name, true)?.0, length);
+            let stop = stop.clone();
+            let hash = move || hash_of(&folder.read(&name, true)?.0, length, &stop);
             blocking(hash).await.ok()
         }
         Place::Remote(host, folder) => remote_hash(host, &join(folder, name), length).await,
     }
 }
 
-fn hash_of(file: &File, length: u64) -> io::Result<String> {
+fn hash_of(file: &File, length: u64, stop: &AtomicBool) -> io::Result<String> {
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; CHUNK as usize];
     let mut offset = 0;
@@ -75,7 +85,7 @@ fn hash_of(file: &File, length: u64) -> io::Result<String> {
             .min(buffer.len());
         let room = buffer.get_mut(..wanted).unwrap_or_default();
         let count = read_at(file, room, offset)?;
-        if count == 0 {
+        if count == 0 || stop.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         context.update(room.get(..count).unwrap_or_default());

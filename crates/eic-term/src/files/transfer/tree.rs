@@ -207,6 +207,7 @@ impl FolderTask {
             }));
         }
         work.count(|summary| summary.folders += 1);
+        work.tell(TransferEvent::Entered { path: &self.shown });
         let mut names = from.names(follow);
         loop {
             let found = names.next().await?;
@@ -256,6 +257,10 @@ impl FolderTask {
         }
         let (attributes, kind) = self.look(work, from, &found).await?;
         match kind {
+            FileKind::Special | FileKind::Symlink if work.options.files_only => {
+                work.tell(TransferEvent::LeftOut { path: shown });
+                Ok(())
+            }
             FileKind::Special => Err(TransferError::Kind("it is a device, a socket or a pipe")),
             FileKind::Folder => {
                 let to = match target {

@@ -38,9 +38,9 @@ impl Work {
     pub(super) fn new(options: TransferOptions, on_event: OnEvent) -> Self {
         Self {
             rate: options.limit_rate.map(Rate::new),
+            room: Arc::new(Semaphore::new(room(&options))),
             options,
             on_event: Mutex::new(on_event),
-            room: Arc::new(Semaphore::new(ROOM)),
             files: Arc::new(Semaphore::new(FILES)),
             large: Semaphore::new(LARGE_FILES),
             bytes: AtomicU64::new(0),
@@ -172,10 +172,10 @@ impl Work {
 
     /// The size of a block that all sides take.
     pub(super) async fn block(&self, hosts: &[Option<&Host>; 2]) -> Result<u32, TransferError> {
-        let mut block = self
-            .rate
-            .as_ref()
-            .map_or(BLOCK, |rate| rate.block().min(BLOCK));
+        let mut block = largest(&self.options);
+        if let Some(rate) = &self.rate {
+            block = block.min(rate.block());
+        }
         for host in hosts.iter().flatten() {
             let limits = host.channel().await?.sftp.limits().await?;
             block = block.min(limits.read).min(limits.write);
@@ -187,5 +187,42 @@ impl Work {
     pub(super) async fn channels(&self, host: &Host, size: u64) -> Result<Vec<Sftp>, SftpError> {
         let channels = host.channels(size).await?;
         Ok(channels.into_iter().map(|channel| channel.sftp).collect())
+    }
+}
+
+/// The size of a block, as far as it is ours to say.
+fn largest(options: &TransferOptions) -> u32 {
+    options.block.map_or(BLOCK, |block| block.clamp(1, BLOCK))
+}
+
+/// How many bytes may be under way.
+fn room(options: &TransferOptions) -> usize {
+    let wanted = options.requests.map(|requests| {
+        let blocks = u64::from(requests.max(1)) * u64::from(largest(options));
+        usize::try_from(blocks).unwrap_or(ROOM)
+    });
+    wanted.map_or(ROOM, |wanted| wanted.min(ROOM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_their_size_bound_what_is_under_way() {
+        for (block, requests, expected) in [
+            (None, None, ROOM),
+            (None, Some(2), 2 * BLOCK as usize),
+            (Some(5), Some(1), 5),
+            (Some(0), Some(0), 1),
+            (Some(1 << 30), Some(u32::MAX), ROOM),
+        ] {
+            let options = TransferOptions {
+                block,
+                requests,
+                ..TransferOptions::default()
+            };
+            assert_eq!(room(&options), expected, "{block:?} {requests:?}");
+        }
     }
 }

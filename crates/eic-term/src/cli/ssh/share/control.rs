@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use eic_term::Error;
 use eic_term::share::{ForwardKind, ForwardRequest, Shared};
 use eic_term::ssh_config::{ControlCommand, ResolvedOptions};
+use eic_term::{Error, visible};
 
 use super::super::session;
 use crate::cli::args::Forwardings;
-use crate::cli::forward_spec::{DynamicSpec, LocalSpec, RemoteDynamicSpec, RemoteSpec};
+use crate::cli::forward_spec::{DynamicSpec, Goal, LocalSpec, Permitted, RemoteSpec};
 use crate::cli::forwards::Wanted;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -57,7 +57,10 @@ pub(super) async fn run(
                 shared.cancel(&request).await?;
             }
         }
-        ControlCommand::Proxy | ControlCommand::ConnectionInfo | ControlCommand::Channels => {
+        ControlCommand::ConnectionInfo | ControlCommand::Channels => {
+            ui.result(&visible(&shared.describe().await?))?;
+        }
+        ControlCommand::Proxy => {
             return Err(Failure::caused(
                 "cannot ask this of the shared connection",
                 "it is not known here",
@@ -96,9 +99,11 @@ fn requests(args: &Forwardings) -> Vec<ForwardRequest> {
 fn request(wanted: Wanted, replace: bool) -> ForwardRequest {
     let (kind, on, to) = match wanted {
         Wanted::Local(spec) => (ForwardKind::Local, spec.on, Some(spec.to)),
-        Wanted::Remote(spec) => (ForwardKind::Remote, spec.on, Some(spec.to)),
-        // Where it may lead is the holder's to say, as with ssh(1).
-        Wanted::RemoteDynamic(spec) => (ForwardKind::Remote, spec.on, None),
+        Wanted::Remote(spec) => match spec.to {
+            Goal::Address(to) => (ForwardKind::Remote, spec.on, Some(to)),
+            // Where it may lead is the holder's to say, as with ssh(1).
+            Goal::Asked(_) => (ForwardKind::Remote, spec.on, None),
+        },
         Wanted::Dynamic(spec) => (ForwardKind::Dynamic, spec.on, None),
     };
     ForwardRequest {
@@ -114,32 +119,26 @@ pub(super) fn wanted(request: ForwardRequest, permitted: &[String]) -> Option<Wa
     let ForwardRequest { kind, on, to, .. } = request;
     Some(match kind {
         ForwardKind::Local => Wanted::Local(LocalSpec { on, to: to? }),
-        ForwardKind::Remote => match to {
-            Some(to) => Wanted::Remote(RemoteSpec { on, to }),
-            None => Wanted::RemoteDynamic(RemoteDynamicSpec {
-                on,
-                permitted: permitted.to_vec(),
-            }),
-        },
+        ForwardKind::Remote => {
+            let asked = || Goal::Asked(Permitted(permitted.to_vec()));
+            let to = to.map_or_else(asked, Goal::Address);
+            Wanted::Remote(RemoteSpec { on, to })
+        }
         ForwardKind::Dynamic => Wanted::Dynamic(DynamicSpec { on }),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use eic_term::Address;
-
     use super::*;
 
     #[test]
     fn requests_are_what_was_wanted() {
         let args = Forwardings {
             local: vec!["8080:web:80".parse().unwrap()],
-            remote: vec!["/tmp/s:/tmp/t".parse().unwrap()],
-            remote_dynamic: vec![RemoteDynamicSpec {
-                on: Address::tcp("localhost", 1081),
-                permitted: vec!["any".to_owned()],
-            }],
+            remote: ["/tmp/s:/tmp/t", "1081"]
+                .map(|spec| spec.parse().unwrap())
+                .into(),
             dynamic: vec!["1080".parse().unwrap()],
             ..Forwardings::default()
         };

@@ -101,7 +101,7 @@ impl Holder {
             sharing: Sharing::lending(session.clone(), agent, ours.x11.clone()),
             session,
             forwards: ours.forwards.clone(),
-            host: options.host_argument.clone(),
+            host: named(options),
             permitted: options.permit_remote_open.clone(),
             asks: matches!(
                 options.control_master,
@@ -200,6 +200,15 @@ impl Holder {
     }
 }
 
+/// The host, as it was typed, and the user, where one was named.
+fn named(options: &ResolvedOptions) -> String {
+    let host = &options.host_argument;
+    match options.user_is_named {
+        true => format!("{}@{host}", options.user),
+        false => host.clone(),
+    }
+}
+
 /// Listens where nobody looks who is not told.
 async fn bind_privately() -> io::Result<(PathBuf, Listener, Option<TempDir>)> {
     let folder = tempfile::tempdir()?;
@@ -252,6 +261,7 @@ impl Guests {
     async fn obey(self, control: Control, reply: Reply) {
         let what = match &control {
             Control::Check => return reply.running().await,
+            Control::Describe => return reply.described(self.description().await).await,
             Control::Exit => "end",
             Control::Stop => "stop sharing",
             Control::Forward(_) => "forward through",
@@ -261,7 +271,7 @@ impl Guests {
             return reply.failed("it was not allowed").await;
         }
         match control {
-            Control::Check => {}
+            Control::Check | Control::Describe => {}
             // Where nobody hears it any more, it is done already.
             Control::Exit => self.words.send((Word::Exit, reply)).await.unwrap_or(()),
             Control::Stop => self.words.send((Word::Stop, reply)).await.unwrap_or(()),
@@ -274,6 +284,28 @@ impl Guests {
                 Err(failure) => reply.failed(failure.in_one_line()).await,
             },
         }
+    }
+
+    /// What there is to know of the connection (`-O conninfo`).
+    async fn description(&self) -> String {
+        let since = Duration::from_secs(self.session.since().elapsed().as_secs());
+        let process = std::process::id();
+        let first = format!(
+            "connection to {}, for {}, held by process {process}",
+            self.host,
+            humantime::format_duration(since)
+        );
+        let agreed = self.session.algorithms();
+        let agreed = agreed.map(|agreed| format!("agreed on {agreed}"));
+        let served = match *self.sharing.served().borrow() {
+            1 => "1 session of another process".to_owned(),
+            served => format!("{served} sessions of other processes"),
+        };
+        let lines = [first]
+            .into_iter()
+            .chain(agreed)
+            .chain([served, self.forwards.list().await]);
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     async fn forward(&self, request: ForwardRequest) -> Result<Option<u16>, Failure> {

@@ -3,7 +3,6 @@
 mod background;
 mod control;
 mod holder;
-mod lane;
 mod permission;
 mod stay;
 
@@ -19,7 +18,6 @@ use eic_term::ssh_config::{
 pub(super) use self::background::{Parent, Process};
 pub(super) use self::control::forward;
 pub(super) use self::holder::Holder;
-pub(super) use self::lane::Lane;
 use super::{Run, session};
 use crate::cli::report::{FAILED, Failure};
 use crate::cli::ui::Ui;

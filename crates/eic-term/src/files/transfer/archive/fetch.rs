@@ -10,13 +10,14 @@ use tar::{Archive, Entry, EntryType, PaxExtensions};
 use tokio::task::spawn_blocking;
 
 use super::pipe::{self, Incoming};
-use super::{ended, home};
+use super::{ended, lost, session, shell};
 use crate::files::attributes::Attributes;
 use crate::files::local::{LocalFolder, write_at};
 use crate::files::name;
 use crate::files::transfer::TransferEvent;
 use crate::files::transfer::error::TransferError;
 use crate::files::transfer::folder::Way;
+use crate::files::transfer::host::Host;
 use crate::files::transfer::plan::{Target, local_target, split};
 use crate::files::transfer::resume::quoted;
 use crate::files::transfer::temporary;
@@ -33,14 +34,24 @@ const BROKEN: TransferError =
 
 pub(super) async fn run(
     work: &Arc<Work>,
-    session: &Session,
-    paths: &[Vec<u8>],
+    sources: Vec<(Host, Vec<u8>)>,
     target: PathBuf,
 ) -> Result<(), TransferError> {
-    let target = local_target(&target, paths.len() == 1).await?;
-    for path in paths {
-        if let Err(error) = fetch(work, session, home(path), &target).await {
-            work.failed(path, error);
+    let mut found = Vec::new();
+    for (host, pattern) in sources {
+        let session = session(&host)?;
+        let paths = shell::expand(&session, &pattern).await?;
+        if paths.is_empty() {
+            work.failed(&pattern, TransferError::NoMatch);
+        }
+        found.extend(paths.into_iter().map(|path| (session.clone(), path)));
+    }
+    let target = local_target(&target, found.len() == 1).await?;
+    for (session, path) in found {
+        match fetch(work, &session, &path, &target).await {
+            Err(error) if error.is_lost() => return Err(error),
+            Err(error) => work.failed(&path, error),
+            Ok(()) => {}
         }
     }
     Ok(())
@@ -56,10 +67,13 @@ async fn fetch(
     let (root, renamed) = match target {
         Target::Into(Way::Local(root, _)) => (root, None),
         Target::As(Way::Local(root, _), name) => (root, Some(name.clone())),
-        _ => return Err(super::BOTH_LOCAL),
+        _ => return Err(super::TWO_HOSTS),
     };
     let command = command(work, &parent, name.as_deref().unwrap_or(b"."));
-    let mut child = session.command(command).spawn().await.map_err(lost)?;
+    let mut child = shell::script(session, &command)
+        .spawn()
+        .await
+        .map_err(lost)?;
     drop(child.stdin.take());
     let (feed, incoming) = pipe::incoming();
     let extraction = Extraction {
@@ -78,12 +92,10 @@ async fn fetch(
     };
     let stderr = pipe::stderr(child.stderr.take());
     let (extracted, (), stderr) = tokio::join!(extracted, fed, stderr);
+    // A connection that was lost is why the rest is missing.
+    let status = child.wait().await.map_err(lost)?;
     extracted.map_err(io::Error::other)??;
-    ended(&child.wait().await.map_err(lost)?, &stderr)
-}
-
-fn lost(error: crate::error::Error) -> TransferError {
-    TransferError::Remote(error.into())
+    ended("tar", &status, &stderr)
 }
 
 fn command(work: &Work, parent: &[u8], name: &[u8]) -> Vec<u8> {
@@ -141,7 +153,7 @@ impl Extraction {
             let shown = [self.shown.as_slice(), b"/", &path].concat();
             match self.take(&mut entry, &path, link, &shown) {
                 Ok(()) => {}
-                Err(error @ TransferError::Local(_)) if is_end(&error) => return Err(error),
+                Err(error) if is_end(&error) => return Err(error),
                 Err(error) => self.work.failed(&shown, error),
             }
         }
@@ -391,5 +403,8 @@ fn seconds(time: u64) -> (u32, u32) {
 
 /// Whether the stream itself has ended, and not a file on the disk.
 fn is_end(error: &TransferError) -> bool {
-    matches!(error, TransferError::Local(error) if error.kind() == io::ErrorKind::UnexpectedEof)
+    match error {
+        TransferError::Local(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        error => matches!(error, TransferError::EndedEarly { .. }),
+    }
 }

@@ -88,7 +88,10 @@ impl Read for Incoming {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
             match self.chunks.blocking_recv() {
-                Some(chunk) => self.chunk = chunk?,
+                // Whatever it was, there is no more.
+                Some(chunk) => {
+                    self.chunk = chunk.map_err(|_| io::ErrorKind::UnexpectedEof)?;
+                }
                 None => return Ok(0),
             }
         }

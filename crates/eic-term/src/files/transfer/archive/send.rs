@@ -9,7 +9,7 @@ use tar::{Builder, EntryType, Header};
 use tokio::task::spawn_blocking;
 
 use super::pipe::{self, Outgoing};
-use super::{ended, home};
+use super::{ended, home, lost, shell};
 use crate::files::attributes::{Attributes, FileKind};
 use crate::files::local::{LocalFolder, bytes_of, name_of};
 use crate::files::transfer::TransferEvent;
@@ -29,7 +29,7 @@ pub(super) async fn run(
 ) -> Result<(), TransferError> {
     let target = home(target);
     let test = [b"test -d ", quoted(target).as_slice()].concat();
-    let output = session.command(test).output().await.map_err(lost)?;
+    let output = shell::script(session, &test).output().await.map_err(lost)?;
     let (folder, renamed) = match (output.status.success(), split(target)) {
         (true, _) => (target.to_vec(), None),
         (false, (parent, Some(name))) if paths.len() == 1 => (parent, Some(name)),
@@ -42,7 +42,10 @@ pub(super) async fn run(
     };
     let command = format!(" && exec tar {preserve} -");
     let command = [b"cd -- ", quoted(&folder).as_slice(), command.as_bytes()].concat();
-    let mut child = session.command(command).spawn().await.map_err(lost)?;
+    let mut child = shell::script(session, &command)
+        .spawn()
+        .await
+        .map_err(lost)?;
     let (outgoing, chunks) = pipe::outgoing();
     let archive = pack(work.clone(), paths, renamed, outgoing);
     let drained = async {
@@ -56,13 +59,9 @@ pub(super) async fn run(
     let (packed, drained, stderr) = tokio::join!(archive, drained, stderr);
     let status = child.wait().await.map_err(lost)?;
     // What tar says on the other side is why nothing could be sent.
-    ended(&status, &stderr)?;
+    ended("tar", &status, &stderr)?;
     drained?;
     packed
-}
-
-fn lost(error: crate::error::Error) -> TransferError {
-    TransferError::Remote(error.into())
 }
 
 /// Puts all that was named into one archive.
@@ -112,7 +111,7 @@ impl Packing {
         renamed: Option<Vec<u8>>,
     ) -> Result<(), TransferError> {
         let Place::Local(folder) = place else {
-            return Err(super::BOTH_LOCAL);
+            return Err(super::TWO_HOSTS);
         };
         let Some(name) = name else {
             let path = renamed.unwrap_or_else(|| b".".to_vec());
