@@ -4,6 +4,20 @@
 
 mod support;
 
+#[path = "fleet/endpoints.rs"]
+mod endpoints;
+#[cfg(unix)]
+#[path = "fleet/hops.rs"]
+mod hops;
+#[cfg(unix)]
+#[path = "fleet/interrupts.rs"]
+mod interrupts;
+#[path = "fleet/mistakes.rs"]
+mod mistakes;
+#[cfg(unix)]
+#[path = "fleet/terminal.rs"]
+mod terminal;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -31,14 +45,15 @@ fn id(number: usize) -> String {
     format!("i-0f1ee7{number:011x}")
 }
 
-/// A VPC with two endpoints.
+/// One of the VPC's endpoints.
+fn endpoint(number: usize) -> String {
+    format!(
+        "[[endpoint]]\nid = \"eice-0f1ee7000000000{number}\"\nvpc = \"{VPC}\"\n\
+         subnet = \"subnet-0f1ee7000000000{number}\"\n"
+    )
+}
+
 fn endpoints() -> String {
-    let endpoint = |number: usize| {
-        format!(
-            "[[endpoint]]\nid = \"eice-0f1ee7000000000{number}\"\nvpc = \"{VPC}\"\n\
-             subnet = \"subnet-0f1ee7000000000{number}\"\n"
-        )
-    };
     endpoint(0) + &endpoint(1)
 }
 
@@ -113,8 +128,8 @@ fn who_is_well_and_who_is_not_in_two_calls() {
     );
     for line in [
         "  failed: web-01: exit status 3\n",
-        "  unreachable: web-50: instance i-0f1ee700000000032 is stopped\n",
-        "  unreachable: web-59: IAM denies ec2-instance-connect:SendSSHPublicKey: ",
+        "  unreachable: web-50, web-51, web-52, web-53, web-54 (5): instance i-… is stopped\n",
+        "  unreachable: web-58, web-59 (2): IAM denies ec2-instance-connect:SendSSHPublicKey: ",
         "  unreachable: web-60: `exchange keys` got no answer within 10 s\n",
     ] {
         assert!(stderr.contains(line), "no {line} in\n{stderr}");
@@ -213,7 +228,7 @@ fn the_same_is_said_once_and_what_differs_as_a_difference() {
         outcome.text(),
         "---- web-00, web-01, web-02, web-04, web-07 (5) ----\na\nb\nc\n\
          ---- web-03: differs from the 5 ----\n@@ -1,3 +1,3 @@\n a\n-b\n+X\n c\n\
-         ---- web-05: differs from the 5 ----\n@@ -1,3 +0,0 @@\n-a\n-b\n-c\n\
+         ---- web-05: said nothing ----\n\
          ---- web-06 ----\n1\n2\n3\n"
     );
     assert!(
@@ -225,6 +240,33 @@ fn the_same_is_said_once_and_what_differs_as_a_difference() {
     );
 }
 
+fn keys(event: &serde_json::Value) -> Vec<&str> {
+    let mut keys: Vec<_> = event
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// What the README says that such an event has.
+fn documented(event: &serde_json::Value) -> Vec<&'static str> {
+    let optional = |key: &'static str| event.get(key).map(|_| key);
+    let own = match event["event"].as_str().unwrap() {
+        "start" => vec![Some("address")],
+        "stdout" | "stderr" => vec![optional("base64").or(Some("text"))],
+        "exit" => vec![optional("signal").or(Some("status")), Some("seconds")],
+        "error" => vec![Some("message"), optional("seconds")],
+        other => panic!("{other}"),
+    };
+    let mut keys = vec!["event", "id", "name", "time"];
+    keys.extend(own.into_iter().flatten());
+    keys.sort_unstable();
+    keys
+}
+
 #[test]
 fn json_says_all_of_it() {
     let sandbox = Sandbox::with(mixed());
@@ -234,6 +276,7 @@ fn json_says_all_of_it() {
     let mut events: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
     for line in outcome.text().lines() {
         let event: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert_eq!(keys(&event), documented(&event), "{line}");
         let name = event["name"].as_str().unwrap().to_owned();
         events.entry(name).or_default().push(event);
     }
@@ -350,7 +393,9 @@ fn canaries_the_first_failure_and_the_limit() {
         canary.stderr
     );
     assert!(
-        canary.stderr.contains("not finished: web-05: not run"),
+        canary
+            .stderr
+            .contains("not finished: web-02, web-03, web-04, web-05, web-06, web-07, web-08, web-09 (8): not run"),
         "{}",
         canary.stderr
     );
@@ -428,11 +473,14 @@ fn a_script_goes_to_all_and_so_does_input() {
 
 #[test]
 fn keys_are_pushed_no_faster_than_aws_takes_them() {
-    let config = healthy(30).fault("throttle-rate=20".parse().unwrap());
+    let config = healthy(30).fault("throttle-rate=8".parse().unwrap());
     let sandbox = Sandbox::with(config);
     let outcome = exec(&sandbox, &["--parallel", "16"], "web-*", "true");
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("30 ok in "), "{}", outcome.stderr);
+    // Some calls were made again, but not each of them many times.
+    let pushes = sandbox.region.calls("SendSSHPublicKey");
+    assert!((31..150).contains(&pushes), "{pushes} calls");
 }
 
 /// Bytes of all instances arrive whole, although nobody reads as fast as they come.
@@ -461,103 +509,5 @@ fn much_output_is_neither_lost_nor_kept_in_memory() {
         1 + lines / 12,
         "{}",
         folded.stderr
-    );
-}
-
-#[cfg(unix)]
-mod interrupts {
-    use super::*;
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::{Child, Command, Stdio};
-
-    fn start(sandbox: &Sandbox, command: &str) -> Child {
-        let mut exec = sandbox.eic_term(["exec", "web-*", "--", command]);
-        exec.stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    fn interrupt(child: &Child) {
-        let sent = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Reads lines until all endless ones have said that they run.
-    fn wait_for(child: &mut Child, count: usize) -> BufReader<std::process::ChildStdout> {
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        for _ in 0..count {
-            stdout.read_line(&mut String::new()).unwrap();
-        }
-        stdout
-    }
-
-    #[test]
-    fn the_first_asks_and_tells_and_the_second_ends() {
-        if support::left_out_under_wine("signals come from a terminal there") {
-            return;
-        }
-        let sandbox = Sandbox::with(healthy(5));
-        let command = by_instance(&[(0, "echo done")], "echo up; exec sleep 1000");
-        let mut child = start(&sandbox, &command);
-        let _open = wait_for(&mut child, 5);
-        interrupt(&child);
-        let mut stderr = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut stderr)
-            .unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
-        assert!(
-            stderr.contains("asking what still runs to stop"),
-            "{stderr}"
-        );
-        assert!(stderr.contains("1 ok, 4 not finished"), "{stderr}");
-        // Those that do not stop when asked are left.
-        let mut child = start(
-            &sandbox,
-            "trap '' INT TERM; echo up; while :; do sleep 1; done",
-        );
-        let _open = wait_for(&mut child, 5);
-        interrupt(&child);
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        assert!(line.contains("Ctrl-C once more"), "{line}");
-        interrupt(&child);
-        let mut rest = String::new();
-        stderr.read_to_string(&mut rest).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-        assert!(rest.contains("0 ok, 5 not finished in "), "{rest}");
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn on_a_terminal_each_has_a_line_and_then_all_is_folded() {
-    let sandbox = Sandbox::with(healthy(6));
-    let command = "printf 'half \\033[2J%s' $EIC_SANDBOX_INSTANCE >&2; echo same; sleep 2";
-    let mut terminal = support::terminal::Terminal::start(
-        &sandbox,
-        &support::binary(),
-        &["exec", "--parallel", "4", "web-*", "--", command],
-    );
-    terminal.expect("0 of 6 done, 4 working");
-    terminal.expect("web-03");
-    terminal.expect("half \\u{1b}[2J");
-    assert_eq!(terminal.exit_code(), 0);
-    terminal.drain();
-    let text = terminal.text();
-    assert!(
-        text.starts_with("---- web-00, web-01, web-02, web-03, web-04, web-05 (6) ----\nsame\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("6 ok in ") && !text.contains("working"),
-        "{text}"
     );
 }

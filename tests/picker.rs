@@ -165,7 +165,77 @@ fn completion_in_real_shells(sandbox: &Sandbox) {
         }
         terminal.type_keys("\u{15}exit\r");
     }
+    power_shell(sandbox);
     assert_eq!(sandbox.region.calls("DescribeInstances"), calls);
+}
+
+/// No Debian package has PowerShell: its script is asked for, and the program asked as the script does.
+fn power_shell(sandbox: &Sandbox) {
+    let script = run(&mut sandbox.eic_term(["completion", "powershell"])).text();
+    for part in [
+        "Register-ArgumentCompleter -Native -CommandName 'eic-term'",
+        "$env:COMPLETE = 'powershell'",
+        "$env:EIC_TERM_WORDS = $words -join \"`n\"",
+    ] {
+        assert!(script.contains(part), "no {part} in\n{script}");
+    }
+    assert!(
+        !script.contains("Invoke-Expression"),
+        "it runs what is typed: {script}"
+    );
+    for (typed, completed) in [
+        ("eic-term compl", "completion\t"),
+        ("eic-term exec --broadc", "--broadcast-stdin\t"),
+        ("eic-term exec ubuntu@hay-1244", "ubuntu@hay-1244\ti-0c12"),
+        ("eic-term needle-", "needle-1\ti-0c12"),
+        ("eic-term exec ", "needle-2\ti-0c12"),
+        ("eic-term exec --region nowhere-1 needle-", ""),
+    ] {
+        let mut command = sandbox.eic_term::<&str>([]);
+        command.env("COMPLETE", "powershell");
+        command.env("EIC_TERM_WORDS", typed.replace(' ', "\n"));
+        let outcome = run(&mut command);
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (Some(0), ""),
+            "{typed}"
+        );
+        let found = outcome
+            .text()
+            .lines()
+            .any(|line| line.starts_with(completed));
+        assert_eq!(found, !completed.is_empty(), "{typed}: {}", outcome.text());
+    }
+    match support::find("pwsh") {
+        Some(pwsh) => in_power_shell(sandbox, &pwsh, &script),
+        None => {
+            println!("LEFT OUT: pwsh is not installed, so PowerShell itself has not run the script")
+        }
+    }
+}
+
+fn in_power_shell(sandbox: &Sandbox, pwsh: &Path, script: &str) {
+    let folder = Path::new(&binary()).parent().unwrap().display().to_string();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    for (typed, completed) in [
+        ("eic-term compl", "completion"),
+        ("eic-term exec ubuntu@hay-1244", "ubuntu@hay-1244"),
+        ("eic-term needle-", "needle-1"),
+    ] {
+        let ask = format!(
+            "{script}\n(TabExpansion2 '{typed}' {}).CompletionMatches.CompletionText",
+            typed.len()
+        );
+        let mut command = sandbox.command(pwsh);
+        command
+            .env("PATH", &path)
+            .args(["-NoProfile", "-NonInteractive", "-Command", &ask]);
+        let outcome = run(&mut command);
+        assert!(
+            outcome.text().lines().any(|line| line == completed),
+            "{typed}: {outcome:?}"
+        );
+    }
 }
 
 fn manual_pages(sandbox: &Sandbox) {
@@ -178,5 +248,91 @@ fn manual_pages(sandbox: &Sandbox) {
     ] {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         assert!(text.contains(words), "{page}: {text}");
+    }
+}
+
+/// The column where the ids stand in each line of the list.
+fn id_columns(terminal: &Terminal, rows: u16, columns: u16) -> Vec<u16> {
+    let screen = terminal.screen.screen();
+    let is_id = |row: u16, column: u16| {
+        let cell = |at: u16| screen.cell(row, column + at).map(vt100::Cell::contents);
+        ["i", "-", "0", "c"]
+            .iter()
+            .zip(0..)
+            .all(|(text, at)| cell(at) == Some(text))
+    };
+    (2..rows)
+        .filter_map(|row| (0..columns).find(|column| is_id(row, *column)))
+        .collect()
+}
+
+#[test]
+fn names_sizes_and_ways_out() {
+    if support::left_out_under_wine("a shell of this system runs it") {
+        return;
+    }
+    let mut text = String::new();
+    let names = [
+        "plain-1",
+        "日本-2",
+        "🚀 rocket-3",
+        "Łódź-4",
+        "e\u{301}-5",
+        "\u{202e}evil-6",
+        "-7",
+        "$(touch x)-8",
+        " -9",
+        "%s-10",
+        "a-name-that-goes-on-and-on-and-on-and-on-for-a-line-and-more-11",
+    ];
+    for (number, name) in names.iter().enumerate() {
+        writeln!(
+            text,
+            "[[instance]]\nid = \"i-0c12{number:013x}\"\nname = \"{name}\"\nstate = \"stopped\""
+        )
+        .unwrap();
+    }
+    let sandbox = Sandbox::with(Config::default().fleet(text.parse::<Fleet>().unwrap()));
+    let script = "before=$(stty -a); eic-term; echo \"code $?\"; [ \"$(stty -a)\" = \"$before\" ] && echo same";
+    for (keys, code) in [
+        ("\u{1b}", 130),
+        ("\u{3}", 130),
+        ("zzzz\r\u{15}\u{3}", 130),
+        ("plain\r", 255),
+    ] {
+        let mut terminal = shell(&sandbox, script);
+        terminal.expect("11 of 11");
+        terminal.expect("\\u{202e}evil-6");
+        let columns = id_columns(&terminal, 24, 80);
+        assert!(
+            columns.len() == 11 && columns.iter().all(|one| *one == columns[0]),
+            "{columns:?}\n{}",
+            terminal.text()
+        );
+        // A key's sequence in two pieces is no escape.
+        terminal.type_keys("\u{1b}");
+        terminal.type_keys("[B");
+        terminal.wait_for("the second line", |terminal| {
+            terminal
+                .screen
+                .screen()
+                .rows(0, 80)
+                .nth(3)
+                .is_some_and(|row| row.starts_with('>'))
+        });
+        terminal.resize(7, 40);
+        terminal.wait_for("five lines", |terminal| {
+            let rows: Vec<_> = terminal.screen.screen().rows(0, 40).collect();
+            rows[1].contains("11 of 11") && rows[6].contains("a-name-that-goes-on")
+        });
+        terminal.resize(24, 80);
+        terminal.wait_for("all of them", |terminal| {
+            id_columns(terminal, 24, 80).len() == 11
+        });
+        terminal.type_keys(keys);
+        terminal.expect(&format!("code {code}"));
+        terminal.expect("same");
+        terminal.drain();
+        assert!(!terminal.screen.screen().alternate_screen());
     }
 }

@@ -69,6 +69,9 @@ pub(crate) struct EndpointEntry {
     /// Whether the endpoint also has a FIPS name (the same listener answers to it).
     #[serde(default)]
     pub(crate) fips: bool,
+    /// What answers on its port.
+    #[serde(default)]
+    pub(crate) door: SshEntry,
     #[serde(default)]
     pub(crate) tags: BTreeMap<String, String>,
 }
@@ -100,14 +103,14 @@ pub(crate) struct InstanceEntry {
     pub(crate) console: ConsoleEntry,
 }
 
-/// What answers on an instance's SSH port.
+/// What answers on an instance's SSH port, or on an endpoint's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SshEntry {
-    /// An SSH server.
+    /// A server.
     #[default]
     Up,
-    /// Nothing: connections are refused.
+    /// Nothing: connections are refused, an endpoint's closed at once.
     Down,
     /// Something that accepts and never speaks.
     Mute,

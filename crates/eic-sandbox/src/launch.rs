@@ -13,7 +13,7 @@ use crate::counters::Counters;
 use crate::credentials::AccessKey;
 use crate::environment::{self, Setting};
 use crate::faults::Faults;
-use crate::fleet::{EndpointEntry, Fleet};
+use crate::fleet::{EndpointEntry, Fleet, SshEntry};
 use crate::host::Host;
 use crate::keys::Keys;
 use crate::link::Wire;
@@ -148,12 +148,21 @@ impl Doors {
         );
         servers.spawn(api);
         for (entry, listener) in self.endpoints {
-            let endpoint = Arc::new(endpoint::Endpoint::new(entry, Arc::clone(state)));
             let tls = Arc::clone(&tls.endpoint);
-            if state.faults.mute_endpoint {
-                servers.spawn(serve_host(listener, wire.clone(), Arc::new(Host::Mute)));
-            } else {
-                servers.spawn(serve_endpoint(listener, wire.clone(), tls, endpoint));
+            let closed = match entry.door {
+                _ if state.faults.mute_endpoint => Some(Host::Mute),
+                SshEntry::Mute => Some(Host::Mute),
+                SshEntry::Down => Some(Host::Down),
+                SshEntry::Up => None,
+            };
+            let endpoint = Arc::new(endpoint::Endpoint::new(entry, Arc::clone(state)));
+            match closed {
+                Some(host) => {
+                    servers.spawn(serve_host(listener, wire.clone(), Arc::new(host)));
+                }
+                None => {
+                    servers.spawn(serve_endpoint(listener, wire.clone(), tls, endpoint));
+                }
             }
         }
     }

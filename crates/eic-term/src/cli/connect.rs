@@ -2,19 +2,17 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use eic_auth::{Endpoint, Instance, OsUser, Target};
+use eic_auth::{OsUser, Target};
 use eic_term::{
-    ConnectOptions, ConnectionType, Connector, Destination, Error, HostKeyError, PinFile, Session,
-    TrustLevel, Via,
+    ConnectionType, Connector, Destination, Error, HostKeyError, PinFile, Session, TrustLevel, Via,
 };
 
 use super::args::{Common, Connect, Pick};
-use super::cache::Cache;
 use super::folders;
 use super::forwards::Forwards;
 use super::interactive::{self, interact};
+use super::memory::Memory;
 use super::picker;
 use super::report::{Failure, INTERRUPTED};
 use super::settings::Settings;
@@ -184,19 +182,12 @@ pub(crate) async fn log_in_at(
     settings.options.window = with_pty.then_some(interactive::WINDOW);
     let timeline = settings.options.timeline.clone();
     let progress = ui.progress(target, &timeline);
-    let found = Found::default();
-    found.listen(&mut settings.options);
+    let mut memory = Memory::of(&mut settings.options);
     let mut way = Way::new(common, named, configured, &mut settings, ui).await?;
     let cache = settings.cache(common, way.connector.region());
     let cache = cache.filter(|_| to.is_none() && common.instance_ip.is_none());
-    let recalled = cache
-        .as_ref()
-        .and_then(|one| one.recall(&way.target.selector));
-    let remembered = recalled.as_ref().and_then(|(instance, endpoints)| {
-        let place = way.connector.place(instance, endpoints).ok()?;
-        Some(place.destination())
-    });
-    way.at = match (to, remembered) {
+    memory.recall(cache, &way.target.selector);
+    way.at = match (to, memory.destination(&way.connector)) {
         (Some(to), _) => Place::Certain(to),
         (None, Some(to)) => Place::Remembered(to),
         (None, None) => Place::Nothing,
@@ -214,41 +205,11 @@ pub(crate) async fn log_in_at(
                 .algorithms()
                 .iter()
                 .for_each(|agreed| ui.agreed(agreed));
-            if let Some(cache) = cache {
-                found.keep(&cache, recalled.map(|(instance, _)| instance));
-            }
+            memory.keep();
         }
         Err(_) => ui.timeline(&timeline),
     }
     Ok((session?, way))
-}
-
-/// What a login has looked up.
-#[derive(Default)]
-struct Found(Arc<Mutex<Option<LookedUp>>>);
-
-/// An instance, and the endpoint that leads there.
-type LookedUp = (Instance, Option<Endpoint>);
-
-impl Found {
-    fn listen(&self, options: &mut ConnectOptions) {
-        let found = self.0.clone();
-        options.on_found(move |instance, endpoint| {
-            let new = (instance.clone(), endpoint.cloned());
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
-        });
-    }
-
-    /// Remembers it for the next time, or that what was remembered has been of use.
-    fn keep(&self, cache: &Cache, recalled: Option<Instance>) {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (instance, endpoint) = match found.take() {
-            Some((instance, endpoint)) => (Some(instance), endpoint),
-            None => (recalled, None),
-        };
-        let endpoints: Vec<_> = endpoint.into_iter().collect();
-        cache.remember(instance.as_slice(), &endpoints, true);
-    }
 }
 
 /// Where nothing speaks for a host's key a person may, at the level `aws`; the key is pinned then.

@@ -20,6 +20,7 @@ mod identities;
 mod interactive;
 mod list;
 mod log;
+mod memory;
 mod mssh;
 mod picker;
 mod place;
@@ -47,6 +48,8 @@ use args::{Cli, Command, Common, Misuse};
 use report::Failure;
 use ui::Ui;
 
+/// What a thread's stack may grow to, in bytes: as the first one's, which logins by way of other hosts need unoptimized.
+const STACK: usize = 8 << 20;
 /// How long threads have to end.
 const FAREWELL: Duration = Duration::from_millis(50);
 
@@ -64,7 +67,9 @@ pub(crate) fn main() -> ExitCode {
         let ui = Ui::new(false, 0);
         return ended(sftp::run_program(&arguments, &ui), &ui);
     }
-    complete::answer();
+    if complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     let ui = Ui::new(cli.common.quiet, cli.common.verbose);
     log::start(cli.common.verbose, None);
@@ -94,6 +99,7 @@ fn block_on(
 ) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|source| Failure::new("cannot start", source))?;

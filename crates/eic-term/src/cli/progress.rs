@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use eic_term::{Timeline, terminal};
 use tokio_util::task::AbortOnDropHandle;
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How long nobody wonders.
 const DELAY: Duration = Duration::from_millis(500);
@@ -162,4 +162,31 @@ pub(crate) fn fitting(text: &str, columns: usize) -> String {
         })
     };
     text.chars().take_while(fits).collect()
+}
+
+/// A text in a column so wide, cut where it is wider.
+pub(crate) fn column(text: &str, width: usize) -> String {
+    let text = match text.width() > width {
+        true => format!("{}…", fitting(text, width)),
+        false => text.to_owned(),
+    };
+    let rest = width.saturating_sub(text.width());
+    text + &" ".repeat(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_they_look() {
+        for (name, expected) in [
+            ("web-1", "web-1   "),
+            ("日本", "日本    "),
+            ("a-long-name", "a-long-…"),
+            ("日本日本日", "日本日… "),
+        ] {
+            assert_eq!(column(name, 8), expected);
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eic_auth::{Error as Aws, OsUser, TunnelError};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
@@ -19,6 +20,7 @@ use crate::connect::Connector;
 use crate::destination::{Destination, Via};
 use crate::error::Error;
 use crate::session::Session;
+use crate::timeline::Step;
 
 /// How long a host that does not answer keeps others from theirs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -80,8 +82,9 @@ impl Fleet {
                 via,
             },
             fleet: self.clone(),
+            place: place.clone(),
             slot,
-            _seat: seat,
+            seat,
         }
     }
 }
@@ -96,8 +99,9 @@ impl std::fmt::Debug for Fleet {
 pub struct Turn {
     destination: Destination,
     fleet: Fleet,
+    place: Place,
     slot: Option<OwnedSemaphorePermit>,
-    _seat: Option<Seat>,
+    seat: Option<Seat>,
 }
 
 impl Turn {
@@ -107,7 +111,8 @@ impl Turn {
         &self.destination
     }
 
-    /// Logs in. A host that takes more than two seconds lets others work meanwhile, and waits for its turn again.
+    /// Logs in. A host that takes more than two seconds lets others work meanwhile, and waits for its turn again. Where
+    /// an endpoint lets nobody through, another one of the place takes over, for all later turns, too.
     ///
     /// # Errors
     /// As [`Connector::connect_to`]. Throttled calls are tried again for a minute.
@@ -116,9 +121,65 @@ impl Turn {
         connector: &Connector,
         user: Option<&OsUser>,
     ) -> Result<Session, Error> {
+        loop {
+            match self.try_log_in(connector, user).await {
+                Err(error) if is_shut(&error) && self.take_another_way().await => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Leaves an endpoint for good; `false` where there is no other.
+    async fn take_another_way(&mut self) -> bool {
+        let seats = &self.fleet.seats;
+        seats.lose(&self.destination.via);
+        if !seats.has_other(self.place.ways()) {
+            return false;
+        }
+        // Those who have a seat over there may wait for our slot.
+        (self.seat, self.slot) = (None, None);
+        (self.seat, self.destination.via) = seats.take(self.place.ways()).await;
+        self.slot = slot(&self.fleet.slots).await;
+        true
+    }
+
+    /// Logs in over a stream that leads there, once it is open; else as [`log_in`](Self::log_in).
+    ///
+    /// # Errors
+    /// Those of opening the stream, or of [`Connector::connect_over`].
+    pub async fn log_in_over<S>(
+        &mut self,
+        connector: &Connector,
+        user: Option<&OsUser>,
+        stream: impl Future<Output = Result<S, Error>>,
+    ) -> Result<Session, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (connector, to) = (self.paced(connector), self.destination.clone());
+        let work = async { connector.connect_over(&to, user, stream.await?).await };
+        self.patiently(work).await
+    }
+
+    async fn try_log_in(
+        &mut self,
+        connector: &Connector,
+        user: Option<&OsUser>,
+    ) -> Result<Session, Error> {
+        let (connector, to) = (self.paced(connector), self.destination.clone());
+        self.patiently(connect(&connector, &to, user)).await
+    }
+
+    fn paced(&self, connector: &Connector) -> Connector {
         let mut connector = connector.clone();
         connector.options.pace = Some(self.fleet.pace.clone());
-        let work = connect(&connector, &self.destination, user);
+        connector
+    }
+
+    async fn patiently(
+        &mut self,
+        work: impl Future<Output = Result<Session, Error>>,
+    ) -> Result<Session, Error> {
         tokio::pin!(work);
         let done = tokio::select! {
             done = &mut work => done,
@@ -168,6 +229,23 @@ async fn connect(
         }
     }
     connector.connect_to(to, user).await
+}
+
+/// Whether an endpoint lets nobody through: it does not answer, or this user may not use it.
+fn is_shut(error: &Error) -> bool {
+    let error = match error {
+        Error::Aws(Aws::Tunnel(error)) => error,
+        Error::Timeout { step, .. } => return *step == Step::OpenTunnel,
+        _ => return false,
+    };
+    match error {
+        TunnelError::Connect { .. }
+        | TunnelError::Tls { .. }
+        | TunnelError::Upgrade { .. }
+        | TunnelError::Timeout { .. } => true,
+        TunnelError::Refused { status, .. } => *status == 403 || *status >= 500,
+        _ => false,
+    }
 }
 
 /// Whether an endpoint has no connection left.

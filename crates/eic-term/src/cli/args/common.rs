@@ -77,7 +77,12 @@ pub(crate) struct Common {
     pub(crate) keepalive: Option<u16>,
 
     /// Look everything up anew: use and keep no cache of where instances are
-    #[arg(long, global = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "EIC_TERM_NO_CACHE",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
     pub(crate) no_cache: bool,
 
     /// Configuration file [default: eic-term/config.toml in the platform's configuration folder]

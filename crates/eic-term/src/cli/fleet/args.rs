@@ -31,7 +31,8 @@ pub(crate) struct Several {
     #[arg(long, value_name = "MODE")]
     pub(crate) output: Option<Mode>,
 
-    /// One JSON object a line for all that happens: start, stdout, stderr, exit, error
+    /// One JSON object a line for all that happens: event (start, stdout, stderr, exit, error), time, id, name; with them
+    /// address, text or base64, status or signal, message, seconds
     #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
 

@@ -8,7 +8,7 @@ use eic_term::terminal::Screen;
 use eic_term::{Transcript, Transcripts};
 use similar::TextDiff;
 
-use super::event::{Both, Event, Stream};
+use super::event::{Both, Ending, Event, Stream};
 use super::lines::add_line;
 use super::targets::Host;
 use crate::cli::ui::Ui;
@@ -52,6 +52,12 @@ impl Said {
     }
 }
 
+fn is_nothing(said: &Both<Said>) -> bool {
+    [Stream::Stdout, Stream::Stderr]
+        .iter()
+        .all(|stream| said.of(*stream).text.is_empty())
+}
+
 impl Fold {
     pub(crate) fn new(hosts: usize, ui: &Ui) -> Self {
         Self {
@@ -73,6 +79,10 @@ impl Fold {
                 if let Some(said) = said {
                     said.of_mut(*stream).push(bytes).await;
                 }
+            }
+            Event::End(Ending::Unreachable(_)) if said.as_ref().is_some_and(is_nothing) => {
+                // That says nothing about what the command says.
+                *said = None;
             }
             Event::End(_) => {}
         }
@@ -157,6 +167,11 @@ impl<'a> Folded<'a> {
 
     async fn in_full(&mut self, names: &[&str], said: &Said) -> io::Result<()> {
         let mut text = Vec::new();
+        if self.to_terminal && is_binary(&said.text.read(0).await?) {
+            let remark = format!("{} bytes that are no text", said.text.len());
+            self.headline(&mut text, names, &remark);
+            return self.screen.show(&text).await;
+        }
         if let ([name], Some(line)) = (names, only_line(said).await?) {
             add_line(&mut text, Some(name), &line, self.to_terminal);
             return self.screen.show(&text).await;
@@ -222,6 +237,15 @@ fn group<'a, T, K: PartialEq>(
 }
 
 fn headline(names: &[&str], remark: &str) -> String {
+    let remark = match remark {
+        "" => String::new(),
+        remark => format!(": {remark}"),
+    };
+    format!("---- {}{remark} ----\n", listed(names))
+}
+
+/// The names, as far as there is room, and how many they are.
+pub(super) fn listed(names: &[&str]) -> String {
     let shown = names
         .iter()
         .take(NAMES)
@@ -236,11 +260,7 @@ fn headline(names: &[&str], remark: &str) -> String {
         1 => String::new(),
         count => format!(" ({count})"),
     };
-    let remark = match remark {
-        "" => String::new(),
-        remark => format!(": {remark}"),
-    };
-    format!("---- {shown}{more}{count}{remark} ----\n")
+    format!("{shown}{more}{count}")
 }
 
 /// The line, where it is no more than one.
@@ -257,9 +277,15 @@ async fn only_line(said: &Said) -> io::Result<Option<Vec<u8>>> {
 
 /// How one output differs from another, where that can be told in fewer lines than it has.
 async fn difference(most: &Said, other: &Said) -> io::Result<Option<String>> {
+    if other.text.is_empty() {
+        return Ok(None);
+    }
     let [Some(old), Some(new)] = [small(most).await?, small(other).await?] else {
         return Ok(None);
     };
+    if is_binary(new.as_bytes()) {
+        return Ok(None);
+    }
     let difference = TextDiff::configure().timeout(LIMIT).diff_lines(&old, &new);
     let text = difference
         .unified_diff()
@@ -267,7 +293,12 @@ async fn difference(most: &Said, other: &Said) -> io::Result<Option<String>> {
         .missing_newline_hint(false)
         .to_string();
     let is_shorter = text.lines().count() <= new.lines().count() + 2;
-    Ok(Some(text).filter(|_| is_shorter || new.is_empty()))
+    Ok(Some(text).filter(|_| is_shorter))
+}
+
+/// As grep(1) judges it.
+fn is_binary(start: &[u8]) -> bool {
+    start.contains(&0)
 }
 
 async fn small(said: &Said) -> io::Result<Option<String>> {

@@ -5,11 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use eic_term::{Timeline, terminal, visible};
+use unicode_width::UnicodeWidthStr;
 
 use super::event::{Ending, Event};
 use super::targets::Host;
-use crate::cli::progress::{Progress, fitting};
+use crate::cli::progress::{Progress, column, fitting};
 use crate::cli::ui::Ui;
+
+/// How wide the column of names is, at least and at most.
+const NAME: std::ops::Range<usize> = 12..32;
 
 /// Who works, and how many have ended.
 #[derive(Clone, Default)]
@@ -85,9 +89,12 @@ impl State {
     /// One line for each that works, as far as there is room, and one for all.
     fn text(&self, columns: usize, rows: usize) -> String {
         let room = rows.saturating_sub(3);
+        let shown = || self.running.values().take(room);
+        let widest = shown().map(|running| running.label.width()).max();
+        let width = widest.unwrap_or_default().clamp(NAME.start, NAME.end);
         let mut text = String::new();
-        for running in self.running.values().take(room) {
-            let line = fitting(&running.text(), columns);
+        for running in shown() {
+            let line = fitting(&running.text(width), columns);
             text.push_str(&line);
             text.push('\n');
         }
@@ -111,14 +118,14 @@ impl State {
 }
 
 impl Running {
-    fn text(&self) -> String {
+    fn text(&self, width: usize) -> String {
         let seconds = self.since.elapsed().as_secs();
         let step = self.timeline.as_ref().and_then(Timeline::current);
         let doing = match step {
             Some(step) => format!("{step} …"),
             None => self.last.clone(),
         };
-        format!("{:<24} {seconds:>4} s  {doing}", self.label)
+        format!("{} {seconds:>4} s  {doing}", column(&self.label, width))
     }
 }
 

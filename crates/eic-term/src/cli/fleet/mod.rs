@@ -4,6 +4,7 @@ mod args;
 mod event;
 mod feed;
 mod fold;
+mod hop;
 mod json;
 mod lines;
 mod live;

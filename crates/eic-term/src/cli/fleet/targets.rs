@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eic_auth::{Api, Endpoint, EndpointQuery, Error as Aws, Instance, OsUser, Target};
 use eic_term::{
@@ -11,6 +12,7 @@ use eic_term::{
 };
 
 use super::args::Several;
+use super::hop::{Hop, Hops};
 use super::log_dir;
 use crate::cli::args::Common;
 use crate::cli::identities;
@@ -42,6 +44,11 @@ pub(crate) struct Way {
     pub(crate) connector: Connector,
     pub(crate) user: Option<OsUser>,
     pub(crate) timeline: Timeline,
+    /// Who leads there.
+    pub(crate) hop: Option<Arc<Hop>>,
+    pub(crate) port: u16,
+    /// The variables that go along.
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// All targets that were named, in order.
@@ -54,9 +61,13 @@ pub(crate) fn named(typed: &[Target], several: &Several) -> Result<Vec<Target>, 
     }));
     if let Some(path) = &several.targets_file {
         targets.extend(read(path)?);
+        if targets.is_empty() {
+            return Err(Failure::caused(cannot_read(path), "it names none"));
+        }
     }
     if let Some(folder) = &several.retry_failed {
-        let failed = read(&folder.join(log_dir::FAILED))?;
+        let failed = read(&folder.join(log_dir::FAILED));
+        let failed = failed.map_err(|failure| failure.advised("a folder of `--log-dir`"))?;
         if failed.is_empty() && targets.is_empty() {
             let nothing = "its list of failed instances is empty";
             let what = format!("nothing to retry in {}", folder.display());
@@ -64,23 +75,26 @@ pub(crate) fn named(typed: &[Target], several: &Several) -> Result<Vec<Target>, 
         }
         targets.extend(failed);
     }
-    match targets.is_empty() {
-        true => Err(Failure::caused(
-            "no instance named",
-            "the list of targets is empty",
-        )),
-        false => Ok(targets),
-    }
+    Ok(targets)
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read the targets in {}", path.display())
 }
 
 fn read(path: &Path) -> Result<Vec<Target>, Failure> {
-    let what = || format!("cannot read the targets in {}", path.display());
+    let what = || cannot_read(path);
     let mut text = String::new();
+    let most = LARGEST + 1;
     let read = match path == Path::new("-") {
-        true => io::stdin().take(LARGEST).read_to_string(&mut text),
-        false => fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text)),
+        true => io::stdin().take(most).read_to_string(&mut text),
+        false => fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text)),
     };
     read.map_err(|source| Failure::new(what(), source))?;
+    if text.len() as u64 > LARGEST {
+        let limit = format!("they are more than {} MiB", LARGEST >> 20);
+        return Err(Failure::caused(what(), limit));
+    }
     listed(&text).map_err(|(line, source)| Failure::new(format!("{}, line {line}", what()), source))
 }
 
@@ -105,7 +119,11 @@ pub(crate) async fn find(
     let settings = Settings::load(common, targets.first())?;
     let connector = settings.connector(ui).await?;
     let api = settings.api().await?;
-    let selectors: Vec<_> = targets.iter().map(|one| one.selector.clone()).collect();
+    let meant = meant(common, targets, ui).await?;
+    let selectors: Vec<_> = meant
+        .iter()
+        .map(|one| one.target.selector.clone())
+        .collect();
     let (found, endpoints) = tokio::join!(
         api.find_instances(&selectors),
         endpoints(&api, &settings.options)
@@ -121,16 +139,18 @@ pub(crate) async fn find(
         connector,
         endpoints,
         identities: HashMap::new(),
+        hops: Hops::default(),
         ui,
     };
     let mut hosts = Vec::new();
     let mut seen = HashSet::new();
-    for (target, instances) in targets.iter().zip(found) {
-        match matching(target, instances) {
+    for ((target, meant), instances) in targets.iter().zip(&meant).zip(found) {
+        match matching(&meant.target, instances) {
             Ok(instances) => {
                 for instance in instances {
                     if seen.insert(instance.id.clone()) {
-                        hosts.push(finder.host(target, &instance).await?);
+                        let configured = meant.configured.clone();
+                        hosts.push(finder.host(target, configured, &instance).await?);
                     }
                 }
             }
@@ -139,6 +159,32 @@ pub(crate) async fn find(
     }
     label(&mut hosts);
     Ok(hosts)
+}
+
+/// A target by the name that OpenSSH's configuration has for it.
+struct Meant {
+    target: Target,
+    /// What the configuration says; of a pattern it is asked for each instance.
+    configured: Option<Configured>,
+}
+
+async fn meant(common: &Common, targets: &[Target], ui: &Ui) -> Result<Vec<Meant>, Failure> {
+    let mut meant = Vec::with_capacity(targets.len());
+    for target in targets {
+        meant.push(if target.selector.is_pattern() {
+            Meant {
+                target: target.clone(),
+                configured: None,
+            }
+        } else {
+            let configured = Configured::read(common, target, ui)?;
+            Meant {
+                target: configured.target(target, ui).await?,
+                configured: Some(configured),
+            }
+        });
+    }
+    Ok(meant)
 }
 
 /// The endpoints, unless no way can lead through one. Who may not see them still reaches the others.
@@ -178,14 +224,6 @@ fn missing(target: &Target, error: Aws) -> Host {
     }
 }
 
-fn by_hops() -> Failure {
-    Failure::caused(
-        "cannot connect by way of other hosts",
-        "`-J` and ProxyJump are for one instance at a time",
-    )
-    .advised("`-F none` reads no ProxyJump")
-}
-
 struct Finder<'a> {
     common: &'a Common,
     settings: &'a Settings,
@@ -193,12 +231,22 @@ struct Finder<'a> {
     endpoints: Result<Vec<Endpoint>, Aws>,
     /// The keys of the files that sections of the configuration name.
     identities: HashMap<Vec<PathBuf>, Vec<Identity>>,
+    hops: Hops,
     ui: &'a Ui,
 }
 
 impl Finder<'_> {
-    async fn host(&mut self, target: &Target, instance: &Instance) -> Result<Host, Failure> {
-        let way = self.way(target, instance).await?;
+    async fn host(
+        &mut self,
+        target: &Target,
+        configured: Option<Configured>,
+        instance: &Instance,
+    ) -> Result<Host, Failure> {
+        let configured = match configured {
+            Some(configured) => configured,
+            None => self.configured(target, instance)?,
+        };
+        let way = self.way(target, &configured, instance).await?;
         let id = instance.id.to_string();
         let user = target.user.as_ref();
         Ok(Host {
@@ -213,6 +261,7 @@ impl Finder<'_> {
     async fn way(
         &mut self,
         target: &Target,
+        configured: &Configured,
         instance: &Instance,
     ) -> Result<Result<Way, Failure>, Failure> {
         let typed = target.selector.to_string();
@@ -221,35 +270,34 @@ impl Finder<'_> {
         let names = [typed.as_str(), instance.id.as_str()]
             .into_iter()
             .chain(names.into_iter().flatten());
-        let configured = self.configured(target, instance)?;
-        if configured.has_hops() {
-            return Ok(Err(by_hops()));
-        }
         let usual = configured.usual()?;
         let names: Vec<_> = names.collect();
         let (mut options, files) = self.settings.of(self.common, &names, usual);
         options.identities = self.identities(files).await?;
-        let timeline = options.timeline.clone();
+        let hop = self.hops.of(configured, self.common, self.ui);
+        if hop.is_some() {
+            // From another host it is the instance's own address that leads there.
+            options.connection_type = ConnectionType::Direct;
+        }
+        let (timeline, port) = (options.timeline.clone(), options.port);
         let connector = self.connector.clone().options(options);
         Ok(self.place(&connector, instance).map(|place| Way {
             place,
             connector,
             user: target.user.clone(),
             timeline,
+            hop,
+            port,
+            variables: configured.variables(),
         }))
     }
 
-    /// What OpenSSH's configuration says: of the name as typed, or of the instance's own where a pattern was.
+    /// What OpenSSH's configuration says of an instance that a pattern has found, by its own name.
     fn configured(&self, target: &Target, instance: &Instance) -> Result<Configured, Failure> {
-        let own = instance
-            .name
-            .as_ref()
-            .filter(|_| target.selector.is_pattern());
+        let own = instance.name.as_ref().and_then(|name| name.parse().ok());
         let named = Target {
             user: target.user.clone(),
-            selector: own
-                .and_then(|name| name.parse().ok())
-                .unwrap_or_else(|| target.selector.clone()),
+            selector: own.unwrap_or_else(|| target.selector.clone()),
         };
         Configured::read(self.common, &named, self.ui)
     }

@@ -142,8 +142,19 @@ impl Visit<'_> {
     }
 
     async fn begin(&self, way: &Way, turn: &mut Turn) -> Result<(Session, Child), Error> {
-        let session = turn.log_in(&way.connector, way.user.as_ref()).await?;
-        let child = session.command(self.job.command.clone()).spawn().await?;
+        let user = way.user.as_ref();
+        let session = match &way.hop {
+            Some(hop) => {
+                let to = turn.destination().clone();
+                let stream = hop.stream(&to, way.port);
+                Box::pin(turn.log_in_over(&way.connector, user, stream)).await?
+            }
+            None => turn.log_in(&way.connector, user).await?,
+        };
+        let command = session.command(self.job.command.clone());
+        let variables = way.variables.iter().cloned();
+        let command = variables.fold(command, |command, (name, value)| command.env(name, value));
+        let child = command.spawn().await?;
         Ok((session, child))
     }
 

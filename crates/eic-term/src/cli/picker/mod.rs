@@ -6,13 +6,18 @@ mod list;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, IsTerminal};
+use std::mem;
+use std::time::Duration;
 
 use eic_auth::Instance;
-use eic_term::terminal::{self, Console};
+use eic_term::terminal::{self, Console, Keyboard};
 use eic_term::{Error, visible_line};
+use tokio::time::timeout;
+use unicode_width::UnicodeWidthStr;
 
 use super::args::Common;
 use super::cache::Known;
+use super::progress::column;
 use super::report::Failure;
 use super::settings::Settings;
 use super::ui::Ui;
@@ -22,6 +27,9 @@ use list::{Item, List, Step};
 /// The other screen, and back: what was there before is there again.
 const ENTER: &str = "\x1b[?1049h\x1b[2J";
 const LEAVE: &str = "\x1b[?1049l";
+
+/// How long the rest of a sequence may take.
+const SEQUENCE: Duration = Duration::from_millis(50);
 
 /// Whether somebody can pick.
 pub(crate) fn can_pick(ui: &Ui) -> bool {
@@ -69,7 +77,7 @@ fn items(instances: &[Instance], known: &[Known]) -> Vec<Item> {
     let names: Vec<_> = names.map(visible_line).collect();
     let width = names
         .iter()
-        .map(|name| name.chars().count())
+        .map(|name| name.width())
         .max()
         .unwrap_or_default()
         .min(32);
@@ -80,7 +88,8 @@ fn items(instances: &[Instance], known: &[Known]) -> Vec<Item> {
             .first()
             .map_or("-".to_owned(), |ip| ip.to_string());
         let text = format!(
-            "{name:<width$}  {}  {:<8}  {zone}  {address}",
+            "{}  {}  {:<8}  {zone}  {address}",
+            column(name, width),
             one.id,
             one.state.as_str()
         );
@@ -122,6 +131,7 @@ async fn choose(
     let failed = |source| Failure::new("cannot show a list on this terminal", source);
     tokio::pin!(newer);
     let mut waiting = true;
+    let mut begun = Vec::new();
     let mut size = terminal::size();
     loop {
         let (columns, rows) = (size.columns.into(), size.rows.into());
@@ -132,7 +142,7 @@ async fn choose(
             .await
             .map_err(failed)?;
         tokio::select! {
-            typed = console.keyboard.next() => {
+            typed = typed(&mut console.keyboard, &mut begun) => {
                 let typed = typed.map_or(vec![Key::Leave], |typed| keys(&typed));
                 for key in typed {
                     if let Step::Done(picked) = list.press(&key, rows) {
@@ -145,6 +155,22 @@ async fn choose(
                 list.replace(items?);
             }
             resized = console.resizes.next() => size = resized,
+        }
+    }
+}
+
+/// What was typed, `begun` of it earlier. An escape may be the start of a sequence that comes in pieces, over a slow way.
+async fn typed(keyboard: &mut Keyboard, begun: &mut Vec<u8>) -> Option<Vec<u8>> {
+    loop {
+        if begun.ends_with(b"\x1b") {
+            match timeout(SEQUENCE, keyboard.next()).await {
+                Ok(Some(rest)) => begun.extend(rest),
+                _ => return Some(mem::take(begun)),
+            }
+        } else if begun.is_empty() {
+            begun.extend(keyboard.next().await?);
+        } else {
+            return Some(mem::take(begun));
         }
     }
 }

@@ -106,6 +106,26 @@ impl Configured {
             .is_some_and(|options| !options.proxy_jump.is_empty())
     }
 
+    /// Which hosts those are.
+    pub(crate) fn hops(&self) -> Option<String> {
+        let hops = &self.0.as_ref()?.proxy_jump;
+        let names: Vec<_> = hops.iter().map(ToString::to_string).collect();
+        Some(names.join(",")).filter(|names| !names.is_empty())
+    }
+
+    /// Logs in to the last of those hosts.
+    pub(crate) async fn log_in_to_hop(
+        &self,
+        account: &Common,
+        ui: &Ui,
+    ) -> Result<Session, Failure> {
+        let session = match &self.0 {
+            Some(options) => Dial::new(options, account, ui).last_hop().await?,
+            None => None,
+        };
+        session.ok_or_else(no_way)
+    }
+
     /// A stream by way of those hosts.
     pub(crate) async fn stream(
         &self,
@@ -163,6 +183,12 @@ impl Configured {
             Some(options) => session::dressed(options, command),
             None => command,
         }
+    }
+
+    /// The variables that go along.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let options = self.0.as_deref();
+        options.map(session::variables).unwrap_or_default()
     }
 
     /// Options of interactive sessions: what was typed, else what is configured.

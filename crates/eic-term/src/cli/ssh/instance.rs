@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use eic_auth::{Error as Aws, InstanceId, OsUser, Selector};
+use eic_auth::{Error as Aws, InstanceId, OsUser, Selector, Target};
 use eic_term::ssh_config::ResolvedOptions;
 use eic_term::{
     ConnectionType, Connector, Destination, Error, HostKeyError, Session, TrustLevel, Via,
@@ -16,15 +16,15 @@ use super::{known, tcp};
 use crate::cli::args::Common;
 use crate::cli::connect;
 use crate::cli::interactive;
+use crate::cli::memory::Memory;
 use crate::cli::report::Failure;
 use crate::cli::settings::Settings;
 use crate::cli::ui::Ui;
 
 /// An instance, and how to get there.
 pub(super) struct Instance {
-    connector: Connector,
+    begun: Begun,
     pub(super) destination: Destination,
-    user: Option<OsUser>,
     level: TrustLevel,
 }
 
@@ -66,29 +66,53 @@ fn meaning(name: &str) -> Meaning {
     }
 }
 
-/// Finds the instance that is meant; `None` for a host that is none.
-pub(super) async fn find(dial: &Dial<'_>) -> Result<Option<Instance>, Failure> {
+/// The instance that is meant by the settings, perhaps.
+pub(super) struct Meant {
+    selector: Selector,
+    /// Whether it can be nothing else.
+    certain: bool,
+}
+
+/// What is meant, where that may be an instance; `None` for a host that is none.
+pub(super) async fn meant(dial: &Dial<'_>) -> Option<Meant> {
     let (options, ui) = (dial.options, dial.ui);
     let meaning = match &dial.account.instance {
         Some(id) => Meaning::Instance(Selector::Id(id.clone())),
         None => meaning(&options.host_name),
     };
     let (selector, certain) = match meaning {
-        Meaning::Host => return Ok(None),
-        _ if is_elsewhere(options) => return Ok(None),
+        Meaning::Host => return None,
+        _ if is_elsewhere(options) => return None,
         Meaning::Instance(selector) => (selector, true),
         // Whoever may tag instances must not take the place of a host that is known by this name.
-        Meaning::Perhaps(_) if is_known(options, ui).await => return Ok(None),
+        Meaning::Perhaps(_) if is_known(options, ui).await => return None,
         Meaning::Perhaps(selector) => (selector, false),
     };
-    let found = look_up(dial, &selector).await;
-    match found {
-        Err(failure) if !certain && !failure.is_ambiguous => {
-            ui.detail(&format!("no instance: {}", failure.failure));
-            Ok(None)
+    Some(Meant { selector, certain })
+}
+
+impl Meant {
+    /// The instance as it is remembered, where nothing but itself is on the way; it is looked up at the login.
+    pub(super) async fn recall(&self, dial: &Dial<'_>) -> Result<Option<Remembered>, Failure> {
+        let is_special = dial.account.instance.is_some() || tcp::is_bound(dial.options);
+        if is_special || dial.has_hops() {
+            return Ok(None);
         }
-        Err(failure) => Err(failure.failure),
-        Ok(instance) => Ok(Some(instance)),
+        let begun = Begun::new(dial, &self.selector).await?;
+        let to = begun.memory.destination(&begun.connector);
+        Ok(to.map(|to| Remembered { begun, to }))
+    }
+
+    /// Finds the instance; `None` for a host that is none.
+    pub(super) async fn find(&self, dial: &Dial<'_>) -> Result<Option<Instance>, Failure> {
+        match look_up(dial, &self.selector).await {
+            Err(failure) if !self.certain && !failure.is_ambiguous => {
+                dial.ui.detail(&format!("no instance: {}", failure.failure));
+                Ok(None)
+            }
+            Err(failure) => Err(failure.failure),
+            Ok(instance) => Ok(Some(instance)),
+        }
     }
 }
 
@@ -146,35 +170,86 @@ impl From<Error> for NotFound {
 }
 
 async fn look_up(dial: &Dial<'_>, selector: &Selector) -> Result<Instance, NotFound> {
-    let (options, account, hop) = (dial.options, dial.account, dial.has_hops());
-    let mut common = common(options, hop, account)?;
-    if account.instance.is_some() {
-        common.instance_ip = Some(tcp::address(options).await?);
-        common.connection_type = Some(ConnectionType::Direct);
-    }
-    let target = eic_auth::Target {
-        user: None,
-        selector: selector.clone(),
-    };
-    let mut settings = Settings::load(&common, Some(&target))?;
-    settings.options.algorithms = super::algorithms(options);
-    let revoked = options.revoked_host_keys.iter();
-    settings.revoked = revoked.map(std::path::PathBuf::from).collect();
-    let (bytes, time) = super::rekey_after(options);
-    (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
-    settings.options.keepalive_misses = options.server_alive_count_max;
-    settings.options.window = dial.with_pty.then_some(interactive::WINDOW);
-    let connector = settings.connector(dial.ui).await?;
-    let mut destination = connector.find(selector).await?;
-    if hop {
+    let begun = Begun::new(dial, selector).await?;
+    let mut destination = begun.connector.find(selector).await?;
+    if dial.has_hops() {
         destination.via = Via::Direct;
     }
     Ok(Instance {
-        connector,
+        begun,
         destination,
-        user: common.login_name,
-        level: known::level(options),
+        level: known::level(dial.options),
     })
+}
+
+/// What is ready before it is known where the instance is.
+struct Begun {
+    connector: Connector,
+    memory: Memory,
+    target: Target,
+}
+
+impl Begun {
+    async fn new(dial: &Dial<'_>, selector: &Selector) -> Result<Self, Failure> {
+        let (options, account) = (dial.options, dial.account);
+        let mut common = common(options, dial.has_hops(), account)?;
+        if account.instance.is_some() {
+            common.instance_ip = Some(tcp::address(options).await?);
+            common.connection_type = Some(ConnectionType::Direct);
+        }
+        let target = Target {
+            user: common.login_name.clone(),
+            selector: selector.clone(),
+        };
+        let mut settings = Settings::load(&common, Some(&target))?;
+        settings.options.algorithms = super::algorithms(options);
+        let revoked = options.revoked_host_keys.iter();
+        settings.revoked = revoked.map(std::path::PathBuf::from).collect();
+        let (bytes, time) = super::rekey_after(options);
+        (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
+        settings.options.keepalive_misses = options.server_alive_count_max;
+        settings.options.window = dial.with_pty.then_some(interactive::WINDOW);
+        let mut memory = Memory::of(&mut settings.options);
+        let connector = settings.connector(dial.ui).await?;
+        let cache = settings.cache(&common, connector.region());
+        memory.recall(
+            cache.filter(|_| common.instance_ip.is_none()),
+            &target.selector,
+        );
+        Ok(Self {
+            connector,
+            memory,
+            target,
+        })
+    }
+}
+
+/// An instance that is where it was the last time, unless the look-up beside the login says otherwise.
+pub(super) struct Remembered {
+    begun: Begun,
+    to: Destination,
+}
+
+impl Remembered {
+    /// Logs in; `None` where only a look-up can tell what to do instead: the name may mean another host by now.
+    pub(super) async fn log_in(&self) -> Result<Option<Session>, Error> {
+        let Begun {
+            connector, target, ..
+        } = &self.begun;
+        match connector.connect_remembered(target, &self.to).await {
+            Ok(session) => {
+                self.begun.memory.keep();
+                Ok(Some(session))
+            }
+            Err(Error::Aws(_) | Error::HostKey(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The instance's id.
+    pub(super) fn id(&self) -> &InstanceId {
+        &self.to.id
+    }
 }
 
 /// OpenSSH's options in our words.
@@ -214,11 +289,13 @@ pub(super) fn own_files(options: &ResolvedOptions) -> Vec<std::path::PathBuf> {
 impl Instance {
     /// Logs in, over a stream where there is one already.
     pub(super) async fn log_in(&self, over: Option<Box<dyn Stream>>) -> Result<Session, Error> {
-        let (to, user) = (&self.destination, self.user.as_ref());
-        match over {
-            Some(stream) => self.connector.connect_over(to, user, stream).await,
-            None => self.connector.connect_to(to, user).await,
-        }
+        let (connector, to) = (&self.begun.connector, &self.destination);
+        let user = self.begun.target.user.as_ref();
+        let session = match over {
+            Some(stream) => connector.connect_over(to, user, stream).await,
+            None => connector.connect_to(to, user).await,
+        };
+        session.inspect(|_| self.begun.memory.keep())
     }
 
     /// Where nothing speaks for the host's key a person may; the key is pinned then.

@@ -6,7 +6,7 @@ use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
 use eic_term::{Address, Error, Session, TrustLevel, Via};
 
 use super::host::{self, Stream};
-use super::instance::{self, Instance};
+use super::instance::{self, Instance, Remembered};
 use super::machine::Machine;
 use super::share;
 use super::update::{Believed, Update};
@@ -61,14 +61,33 @@ impl<'a> Dial<'a> {
                 let what = format!("cannot connect to {}", self.options.host_name);
                 return Err(Failure::caused(what, "too many hosts are on the way"));
             }
-            let (session, update) = match instance::find(&self).await? {
-                Some(instance) => (self.to_instance(&instance).await?, None),
-                None => self.to_host().await?,
-            };
+            let (session, update) = self.log_in().await?;
             let agreed = session.algorithms();
             agreed.iter().for_each(|agreed| self.ui.agreed(agreed));
             Ok((session, update))
         })
+    }
+
+    async fn log_in(self) -> Result<Opened, Failure> {
+        let Some(meant) = instance::meant(&self).await else {
+            return self.to_host().await;
+        };
+        if let Some(remembered) = meant.recall(&self).await?
+            && let Some(session) = self.to_remembered(&remembered).await?
+        {
+            return Ok((session, None));
+        }
+        match meant.find(&self).await? {
+            Some(instance) => Ok((self.to_instance(&instance).await?, None)),
+            None => self.to_host().await,
+        }
+    }
+
+    /// Logs in where an instance was the last time; `None` where that has to be found out.
+    async fn to_remembered(self, remembered: &Remembered) -> Result<Option<Session>, Failure> {
+        let (name, id) = (&self.options.host_name, remembered.id());
+        self.ui.detail(&format!("{name} was the instance {id}"));
+        Ok(remembered.log_in().await?)
     }
 
     async fn to_instance(self, instance: &Instance) -> Result<Session, Failure> {
@@ -136,13 +155,27 @@ impl<'a> Dial<'a> {
         if let Some(shared) = share::find(&next, self.ui).await? {
             return Ok(Some(Box::new(shared.stream(&address).await?)));
         }
+        let session = self.session_on(&next).await?;
+        Ok(Some(Box::new(session.connect(&address).await?)))
+    }
+
+    /// A session on the last host of the way, which leads on from there; `None` where none is on the way.
+    pub(super) async fn last_hop(&self) -> Result<Option<Session>, Failure> {
+        let Some((last, before)) = self.options.proxy_jump.split_last() else {
+            return Ok(None);
+        };
+        let next = hop_options(last, before, self.options, self.account)?;
+        Ok(Some(self.session_on(&next).await?))
+    }
+
+    async fn session_on(&self, hop: &ResolvedOptions) -> Result<Session, Failure> {
         let account = self.account.account();
         let next = Dial {
             waiting: self.waiting + 1,
-            ..Dial::new(&next, &account, self.ui)
+            ..Dial::new(hop, &account, self.ui)
         };
         let (session, _) = next.open().await?;
-        Ok(Some(Box::new(session.connect(&address).await?)))
+        Ok(session)
     }
 }
 

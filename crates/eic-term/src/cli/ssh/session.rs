@@ -274,21 +274,22 @@ pub(super) fn dressed(options: &ResolvedOptions, command: Command) -> Command {
 }
 
 /// Offers the variables that `SetEnv` and `SendEnv` name.
-fn environment(options: &ResolvedOptions, mut command: Command) -> Command {
+fn environment(options: &ResolvedOptions, command: Command) -> Command {
+    let variables = variables(options).into_iter();
+    variables.fold(command, |command, (name, value)| command.env(name, value))
+}
+
+/// Those variables.
+pub(super) fn variables(options: &ResolvedOptions) -> Vec<(String, String)> {
     let patterns = options
         .send_env
         .iter()
         .filter_map(|one| Glob::new(one).ok());
     let patterns: Vec<_> = patterns.map(|glob| glob.compile_matcher()).collect();
-    for (name, value) in std::env::vars() {
-        if patterns.iter().any(|pattern| pattern.is_match(&name)) {
-            command = command.env(name, value);
-        }
-    }
-    for (name, value) in &options.set_env {
-        command = command.env(name, value);
-    }
-    command
+    let is_sent = |(name, _): &(String, String)| patterns.iter().any(|one| one.is_match(name));
+    let mut variables: Vec<_> = std::env::vars().filter(is_sent).collect();
+    variables.extend(options.set_env.iter().cloned());
+    variables
 }
 
 /// The agent that may be lent to the host.

@@ -1,8 +1,10 @@
 //! What was found out about instances, kept for the next time: where they are, never a key or a credential.
 
+mod file;
+
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,16 +16,20 @@ use serde::{Deserialize, Serialize};
 
 use super::folders;
 
-/// A cache larger than this is begun anew, in bytes.
-const LARGEST: u64 = 64 << 20;
 /// How long an instance that nobody asks for is remembered, in seconds.
 const LIFE: u64 = 90 * 24 * 3600;
 /// What is known to have been used so lately is not written again, in seconds.
 const LATELY: u64 = 60;
 
+/// How many instances are few beside a whole account's.
+const FEW: usize = 16;
+/// What the lines of a file are like; a file of another version is left alone.
+const VERSION: u32 = 1;
+
 /// Which account and region a cache is of, as far as that can be told without asking AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scope {
+    version: u32,
     pub(crate) profile: Option<String>,
     pub(crate) region: String,
     endpoint_url: Option<String>,
@@ -38,6 +44,7 @@ impl Scope {
         let of_profile = profile.map(str::to_owned);
         let identity = variable("AWS_ACCESS_KEY_ID").filter(|_| profile.is_none());
         Self {
+            version: VERSION,
             profile: of_profile.or_else(|| variable("AWS_PROFILE")),
             region: region.to_owned(),
             endpoint_url: variable("AWS_ENDPOINT_URL"),
@@ -187,7 +194,17 @@ impl Cache {
 
     fn try_remember(&self, found: &[Instance], through: &[Endpoint], used: bool) -> io::Result<()> {
         let now = now();
-        let before: Vec<_> = self.lines(|_| true).collect();
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        file::private_folder(folder)?;
+        let _turn = file::turn(folder);
+        // Of many lines few are about what was found; the others stay as they are.
+        let (known, others): (Vec<_>, Vec<_>) = self
+            .texts()
+            .partition(|line| is_about(line, found, through));
+        let before = known
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let before: Vec<_> = before.collect();
         let merged = merge(before.clone(), found, through, used, now);
         if merged == before {
             return Ok(());
@@ -197,7 +214,11 @@ impl Cache {
             serde_json::to_writer(&mut text, line)?;
             text.push(b'\n');
         }
-        replace(&self.path, &text)
+        for line in others {
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+        }
+        file::replace(folder, &self.path, &text)
     }
 
     /// All instances that are known.
@@ -210,15 +231,19 @@ impl Cache {
         known.collect()
     }
 
-    /// The lines that are wanted, without the first; none where the file is another scope's.
+    /// The lines that are wanted, as far as they are ours.
     fn lines(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Line> {
-        let mut lines = read(&self.path);
+        let wanted = self.texts().filter(move |line| wanted(line));
+        wanted.filter_map(|line| serde_json::from_str(&line).ok())
+    }
+
+    /// All lines but the first; none where the file is another scope's.
+    fn texts(&self) -> impl Iterator<Item = String> + use<> {
+        let mut lines = file::read(&self.path);
         let first = lines.next();
         let scope = first.and_then(|first| serde_json::from_str(&first).ok());
         let is_ours = scope == Some(Line::Scope(self.scope.clone()));
-        lines
-            .filter(move |line| is_ours && wanted(line))
-            .filter_map(|line| serde_json::from_str(&line).ok())
+        lines.filter(move |_| is_ours)
     }
 }
 
@@ -232,13 +257,14 @@ pub(crate) fn names(profile: Option<&str>, region: Option<&str>) -> Vec<Known> {
         .map(|entry| entry.path());
     let mut known = Vec::new();
     for path in paths.filter(|path| path.extension() == Some("jsonl".as_ref())) {
-        let first = read(&path).next();
+        let first = file::read(&path).next();
         let Some(Line::Scope(scope)) = first.and_then(|line| serde_json::from_str(&line).ok())
         else {
             continue;
         };
         let is_meant = profile.is_none_or(|name| scope.profile.as_deref() == Some(name))
-            && region.is_none_or(|name| scope.region == name);
+            && region.is_none_or(|name| scope.region == name)
+            && scope.version == VERSION;
         if is_meant {
             known.extend(Cache { path, scope }.all());
         }
@@ -316,24 +342,11 @@ fn endpoint_line(endpoint: &Endpoint) -> Option<Line> {
     })
 }
 
-fn read(path: &Path) -> impl Iterator<Item = String> + use<> {
-    let small = fs::metadata(path).is_ok_and(|data| data.len() <= LARGEST);
-    let file = small.then(|| fs::File::open(path).ok()).flatten();
-    let lines = file.map(|file| BufReader::with_capacity(64 << 10, file).lines());
-    lines.into_iter().flatten().map_while(Result::ok)
-}
-
-/// A new file, which only its owner can read, in the place of the old one.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text)?;
-    file.persist(path)?;
-    Ok(())
+/// Whether a line may be about one of these; all are where there are many, as then the old ones are sorted out.
+fn is_about(line: &str, found: &[Instance], through: &[Endpoint]) -> bool {
+    found.len() > FEW
+        || found.iter().any(|one| line.contains(one.id.as_str()))
+        || through.iter().any(|one| line.contains(&one.id))
 }
 
 fn now() -> u64 {
@@ -384,6 +397,7 @@ mod tests {
     fn recalled_by_id_and_by_a_name_of_one() {
         let folder = tempfile::tempdir().unwrap();
         let scope = Scope {
+            version: VERSION,
             profile: None,
             region: "r".to_owned(),
             endpoint_url: None,

@@ -2,7 +2,7 @@
 //! the network.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,15 +19,42 @@ use super::ui::Ui;
 /// The variable by which a shell asks, as its script sets it.
 const VARIABLE: &str = "COMPLETE";
 
-/// Answers a shell that asks, and ends the program then.
-pub(crate) fn answer() {
-    if env::var_os(VARIABLE).is_some() {
-        CompleteEnv::with_factory(Cli::command).complete();
+/// The words that are being typed, a line each, as PowerShell's script hands them over.
+const WORDS: &str = "EIC_TERM_WORDS";
+
+/// PowerShell's script. The one that clap has runs what was typed so far.
+const POWER_SHELL: &str = include_str!("power_shell.ps1");
+
+/// Answers a shell that asks; whether one did.
+pub(crate) fn answer() -> bool {
+    if env::var_os(VARIABLE).is_none() {
+        return false;
     }
+    let words = match words_by_variable() {
+        Some(words) => ["eic-term", "--"]
+            .into_iter()
+            .map(OsString::from)
+            .chain(words.into_iter().map(OsString::from))
+            .collect(),
+        None => env::args_os().collect::<Vec<_>>(),
+    };
+    let folder = env::current_dir().ok();
+    let completion = CompleteEnv::with_factory(Cli::command);
+    let answered = completion.try_complete(words, folder.as_deref());
+    answered.unwrap_or_else(|error| error.exit())
+}
+
+fn words_by_variable() -> Option<Vec<String>> {
+    let words = env::var(WORDS).ok()?;
+    Some(words.split('\n').map(str::to_owned).collect())
 }
 
 /// Prints the script that makes a shell ask.
 pub(crate) fn script(shell: &str, ui: &Ui) -> Result<ExitCode, Failure> {
+    if shell == "powershell" {
+        ui.result(POWER_SHELL.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let shells = Shells::builtins();
     let what = "cannot make the script";
     let Some(completer) = shells.completer(shell) else {
@@ -65,7 +92,7 @@ pub(crate) fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else {
         return Vec::new();
     };
-    let words: Vec<_> = env::args().collect();
+    let words = words_by_variable().unwrap_or_else(|| env::args().collect());
     let known = cache::names(option(&words, "--profile"), option(&words, "--region"));
     let names = known
         .iter()
