@@ -8,6 +8,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -23,7 +24,7 @@ struct Place {
 
 impl Place {
     fn new() -> Option<Self> {
-        if support::left_out_under_wine("paths are Unix's") || !peer("ssh-keygen") {
+        if !peer("ssh-keygen") {
             return None;
         }
         Some(Self {
@@ -88,6 +89,7 @@ fn whose_word_counts() {
     // Without it OpenSSH's holds.
     let config = format!("Host web-*\n User {user}\n Port {port}\nHost *\n User nobody-here\n");
     in_there(&place.bare(&config, &echo));
+    in_there(&place.bare(&config.replace('\n', "\r\n"), &echo));
     // The command line wins over both.
     let other = place.bare(&config, &["-l", "nobody-here", "web-1", "--", "true"]);
     assert_eq!(other.code, Some(255));
@@ -117,7 +119,8 @@ fn the_file_in_the_home_folder_is_read() {
     command.arg(web.port.unwrap().to_string());
     command.args(["my-web", "--", "echo in"]);
     command.env_remove("EIC_TERM_SSH_CONFIG");
-    in_there(&run(command.env("HOME", place.folder.path())));
+    support::at_home(&mut command, place.folder.path());
+    in_there(&run(&mut command));
 }
 
 #[test]
@@ -204,6 +207,9 @@ fn names_ways_and_variables() {
 
 #[test]
 fn forwards_the_agent_and_signs_of_life() {
+    if support::left_out_under_wine("it has no Unix sockets") {
+        return;
+    }
     let Some(place) = Place::new() else { return };
     let echo = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = echo.local_addr().unwrap().port();
@@ -234,7 +240,7 @@ fn forwards_the_agent_and_signs_of_life() {
         }
         .unwrap();
         let mut heard = String::new();
-        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let mut stream = UnixStream::connect(&socket).unwrap();
         stream.read_to_string(&mut heard).unwrap();
         assert_eq!(heard, "hello", "{line}");
         child.kill().unwrap();

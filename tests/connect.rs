@@ -8,10 +8,7 @@ use support::terminal::Terminal;
 use support::{Sandbox, run};
 
 fn shell(sandbox: &Sandbox) -> Terminal {
-    let words = support::in_console();
-    let mut args: Vec<_> = words[1..].iter().map(String::as_str).collect();
-    args.push("db-1");
-    let mut terminal = Terminal::start(sandbox, &words[0], &args);
+    let mut terminal = Terminal::start_ours(sandbox, &[], &["db-1"]);
     terminal.type_keys("PS1='ready> '\r");
     terminal.expect("\nready>");
     terminal
@@ -29,6 +26,19 @@ fn typing_resizing_and_leaving() {
     terminal.expect("resized");
     terminal.type_keys("exit 42\r");
     assert_eq!(terminal.exit_code(), 42);
+}
+
+#[test]
+fn keys_without_a_character_arrive() {
+    let sandbox = Sandbox::start();
+    let mut terminal = shell(&sandbox);
+    terminal.type_keys("stty -echo; echo go; cat -v\r");
+    terminal.expect("\ngo");
+    // Up, left with Ctrl, Home, Delete, page down, F1, F5, F12.
+    terminal.type_keys("\x1b[A\x1b[1;5D\x1b[H\x1b[3~\x1b[6~\x1bOP\x1b[15~\x1b[24~\r");
+    terminal.expect("^[[A^[[1;5D^[[H^[[3~^[[6~^[OP^[[15~^[[24~");
+    terminal.type_keys("\u{4}exit\r");
+    assert_eq!(terminal.exit_code(), 0);
 }
 
 #[test]

@@ -89,6 +89,69 @@ fn a_tree_of_every_odd_name_and_kind_goes_there_and_back_on_both_ways() {
 }
 
 #[test]
+fn names_that_windows_cannot_hold_are_said_and_the_rest_comes() {
+    use std::os::unix::ffi::OsStrExt;
+
+    if !under_wine() {
+        return;
+    }
+    let Some(sandbox) = Sandbox::with_sshd() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let far = folder.path().join("far");
+    std::fs::create_dir_all(far.join("deep")).unwrap();
+    let fit = ["deep/x", "plain", "with space", "\u{fc}ml\u{e4}ut \u{2713}"];
+    let unfit: [(&[u8], &str); 8] = [
+        (b"colon:name", "Windows allows no such character in a name"),
+        (b"back\\slash", "Windows allows no such character in a name"),
+        (b"new\nline", "Windows allows no such character in a name"),
+        (b"con", "the name is a device's on Windows"),
+        (b"nul.txt", "the name is a device's on Windows"),
+        (
+            b"ends.",
+            "Windows allows no name that ends with a space or a dot",
+        ),
+        (
+            b"ends ",
+            "Windows allows no name that ends with a space or a dot",
+        ),
+        (b"\xff", "the name is no UTF-8"),
+    ];
+    let bad = unfit.iter().map(|(name, _)| OsStr::from_bytes(name));
+    for name in fit.iter().map(OsStr::new).chain(bad) {
+        std::fs::write(far.join(name), name.as_bytes()).unwrap();
+    }
+    // A drive's letter is no host's name, with either slash.
+    let root = folder.path().display();
+    let near = format!("Z:{root}/near").replace('/', "\\");
+    let outcome = cp(&sandbox, ["-r".into(), there(&far), near.into()]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    for (name, why) in unfit {
+        let times = unfit.iter().filter(|(_, other)| *other == why).count();
+        assert_eq!(
+            outcome.stderr.matches(why).count(),
+            times,
+            "{name:?}: {}",
+            outcome.stderr
+        );
+    }
+    let back = folder.path().join("back");
+    succeeds(&cp(
+        &sandbox,
+        ["-r".into(), format!("Z:{root}/near").into(), there(&back)],
+    ));
+    for folder in [folder.path().join("near"), back] {
+        let expected = ["deep", "plain", "with space", fit[3]];
+        assert_eq!(tree::names(&folder), expected);
+        for name in fit {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap();
+            assert_eq!(text, name);
+        }
+    }
+}
+
+#[test]
 fn words_mean_what_they_do_for_scp() {
     if left_out_under_wine("Windows holds no such names and links") {
         return;

@@ -29,9 +29,6 @@ struct Place {
 impl Place {
     /// `None`, said, where a program is missing.
     fn new(programs: &[&str]) -> Option<Self> {
-        if support::left_out_under_wine("these programs are Unix's") {
-            return None;
-        }
         if programs.iter().filter(|program| !peer(program)).count() > 0 {
             return None;
         }
@@ -345,7 +342,11 @@ fn hosts_on_the_way_and_hosts_that_are_no_instances() {
     ]
     .concat();
     assert_eq!(place.run("/usr/bin/ssh", &theirs).text(), "in\n");
-    // And ours by way of a program.
+    // And ours by way of a program, which Windows' shell starts.
+    let proxy = match support::program_for_windows() {
+        Some(program) => format!("ProxyCommand={program} ssh -W %h:%p {way}"),
+        None => proxy,
+    };
     let ours = with(&[
         "-o",
         &proxy,

@@ -82,9 +82,6 @@ fn own_keys_of_every_kind() {
 
 #[test]
 fn a_passphrase_is_asked_for_on_the_terminal() {
-    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
-        return;
-    }
     let Some((keys, sandbox)) = keys_and_sandbox(&[("locked", "ed25519", "open sesame")]) else {
         return;
     };
@@ -92,7 +89,7 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     let args = ["exec", "-i", &key, "web-1", "--", "echo in"];
     let start = || {
         let none = [("SSH_AUTH_SOCK", "")];
-        Terminal::start_with(&sandbox, &none, &support::binary(), &args)
+        Terminal::start_ours(&sandbox, &none, &args)
     };
     let mut terminal = start();
     terminal.expect("Enter passphrase for key");
@@ -107,7 +104,8 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
 
     let mut terminal = start();
     terminal.expect("Enter passphrase for key");
-    terminal.type_keys("half\x03");
+    terminal.type_keys("half");
+    terminal.press_control_c();
     assert_eq!(terminal.exit_code(), 255);
 
     let mut command = sandbox.eic_term(args);
@@ -182,21 +180,18 @@ fn a_second_factor_is_asked_for() {
     assert_eq!(unasked.code, Some(255));
     let said = "(keyboard-interactive)";
     assert!(unasked.stderr.contains(said), "{}", unasked.stderr);
-    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
-        return;
-    }
-    let mut terminal = Terminal::start(&sandbox, &support::binary(), &args);
+    let mut terminal = Terminal::start_ours(&sandbox, &[], &args);
     terminal.expect("Look at your token.");
-    terminal.expect("(ec2-user@i-0e1c0000000000001) Code: ");
+    terminal.expect("(ec2-user@i-0e1c0000000000001) Code:");
     terminal.type_keys("111111\r");
     terminal.wait_for("the second question", |terminal| {
-        terminal.text().matches("Code: ").count() == 2
+        terminal.text().matches("Code:").count() == 2
     });
     terminal.type_keys("123456\r");
     terminal.expect("in");
     assert_eq!(terminal.exit_code(), 0);
-    let mut terminal = Terminal::start(&sandbox, &support::binary(), &args);
-    terminal.expect("Code: ");
-    terminal.type_keys("\x03");
+    let mut terminal = Terminal::start_ours(&sandbox, &[], &args);
+    terminal.expect("Code:");
+    terminal.press_control_c();
     assert_eq!(terminal.exit_code(), 130);
 }

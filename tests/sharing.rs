@@ -125,6 +125,27 @@ impl Place {
         number.parse().ok()
     }
 
+    /// The number that this system knows a process in the background by, where that is another: under Wine.
+    #[cfg(unix)]
+    fn process_in_background(&self) -> Option<u32> {
+        if !support::under_wine() {
+            return None;
+        }
+        let folder = self.folder.path().display().to_string();
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut numbers = all.filter_map(|one| one.file_name().to_str()?.parse::<u32>().ok());
+        numbers.find(|number| {
+            let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains("--background=") && line.contains(&folder)
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn process_in_background(&self) -> Option<u32> {
+        None
+    }
+
     /// Starts a process that holds a connection in the foreground, and waits until it does.
     fn hold(&self, target: &str, more: &[&str]) -> Child {
         let path = self.control_path();

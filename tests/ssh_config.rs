@@ -217,9 +217,6 @@ fn the_usual_files() {
 
 #[test]
 fn what_is_printed_says_the_same_when_it_is_read() {
-    if left_out_under_wine("its launcher has a name of its own") {
-        return;
-    }
     let folder = Folder::new(&[]);
     let ssh = folder.named("ssh");
     let settings = [
@@ -240,9 +237,6 @@ fn what_is_printed_says_the_same_when_it_is_read() {
 
 #[test]
 fn what_is_wrong_goes_to_the_log_that_is_asked_for() {
-    if left_out_under_wine("its launcher has a name of its own") {
-        return;
-    }
     let folder = Folder::new(&[]);
     let arguments = [
         "-G",
@@ -295,7 +289,7 @@ fn options_of_our_own_do_not_stand_before_it() {
 fn files_that_others_can_write_are_refused() {
     use std::os::unix::fs::PermissionsExt;
 
-    if left_out_under_wine("its launcher has a name of its own") {
+    if left_out_under_wine("Windows has no such modes") {
         return;
     }
     let folder = Folder::new(&[("config", "Include DIR/more"), ("more", "Port 23")]);

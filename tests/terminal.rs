@@ -34,13 +34,16 @@ fn shell(args: &[&str]) -> Option<(Sandbox, Terminal)> {
 fn shell_with(variables: &[(&str, &str)], args: &[&str]) -> Option<(Sandbox, Terminal)> {
     let sandbox = Sandbox::with_sshd()?;
     let words = [&["exec", "-t"], args, &["web-1", "--", SHELL]].concat();
-    let mut terminal = Terminal::start_with(&sandbox, variables, &support::binary(), &words);
+    let mut terminal = Terminal::start_ours(&sandbox, variables, &words);
     terminal.expect("ready>");
     Some((sandbox, terminal))
 }
 
 /// The same below a local shell, whose word on the terminal's modes comes at the end.
 fn watched(args: &[&str]) -> Option<(Sandbox, Terminal)> {
+    if has_no_shell() {
+        return None;
+    }
     let sandbox = Sandbox::with_sshd()?;
     let binary = support::binary();
     let script = format!(
@@ -51,6 +54,11 @@ fn watched(args: &[&str]) -> Option<(Sandbox, Terminal)> {
     let mut terminal = Terminal::start(&sandbox, "sh", &["-c", &script]);
     terminal.expect("ready>");
     Some((sandbox, terminal))
+}
+
+/// Whether it is Wine's console, where no local shell can be above a program.
+fn has_no_shell() -> bool {
+    support::left_out_under_wine("a shell of this system has no part in its consoles")
 }
 
 fn leave(mut terminal: Terminal) {

@@ -128,16 +128,10 @@ fn a_denied_console_is_no_failure_by_itself() {
 
 #[test]
 fn a_person_is_asked_on_a_terminal() {
-    if support::left_out_under_wine("its console takes an Enter typed ahead for a line feed") {
-        return;
-    }
     for (answer, code) in [("no\r", 255), ("yes\r", 0)] {
         let sandbox = silent();
-        let mut terminal = Terminal::start(
-            &sandbox,
-            &support::binary(),
-            &["exec", "web-1", "--", "true"],
-        );
+        let args = ["exec", "web-1", "--", "true"];
+        let mut terminal = Terminal::start_ours(&sandbox, &[], &args);
         terminal.expect("remember the key? (yes/no)");
         terminal.type_keys(answer);
         assert_eq!(terminal.exit_code(), code);
@@ -148,9 +142,6 @@ fn a_person_is_asked_on_a_terminal() {
 
 #[test]
 fn known_hosts_speaks_for_a_key_and_against_it() {
-    if support::left_out_under_wine("Wine sets USERPROFILE itself") {
-        return;
-    }
     let sandbox = silent();
     let key = host_key(&sandbox, "ssh-ed25519");
     let port = sandbox.region.instance("web-1").unwrap().port.unwrap();
@@ -176,9 +167,6 @@ fn known_hosts_speaks_for_a_key_and_against_it() {
 
 #[test]
 fn a_key_of_another_kind_is_asked_for_where_known_hosts_has_it() {
-    if support::left_out_under_wine("Wine sets USERPROFILE itself") {
-        return;
-    }
     let sandbox = silent();
     let key = host_key(&sandbox, "ecdsa");
     let home = home(&format!("{WEB} {key}"));
@@ -190,9 +178,6 @@ fn a_key_of_another_kind_is_asked_for_where_known_hosts_has_it() {
 
 #[test]
 fn an_address_that_another_host_had_is_no_alarm() {
-    if support::left_out_under_wine("Wine sets USERPROFILE itself") {
-        return;
-    }
     let sandbox = real(Config::default());
     let web = sandbox.region.instance("web-1").unwrap();
     let (address, port) = (web.public_ip.unwrap(), web.port.unwrap());
@@ -203,8 +188,7 @@ fn an_address_that_another_host_had_is_no_alarm() {
 
 #[test]
 fn an_authority_in_known_hosts_certifies_host_keys() {
-    if support::left_out_under_wine("Wine sets USERPROFILE itself") || !support::peer("ssh-keygen")
-    {
+    if !support::peer("ssh-keygen") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -342,8 +326,7 @@ fn the_key_exchange_is_post_quantum_where_the_host_knows_it() {
 
 #[test]
 fn hashed_names_are_known() {
-    if support::left_out_under_wine("Wine sets USERPROFILE itself") || !support::peer("ssh-keygen")
-    {
+    if !support::peer("ssh-keygen") {
         return;
     }
     let sandbox = silent();
@@ -374,7 +357,8 @@ fn home(line: &str) -> tempfile::TempDir {
 
 fn exec_at_home(sandbox: &Sandbox, home: &tempfile::TempDir, args: &[&str]) -> Outcome {
     let mut command = sandbox.eic_term([&["exec"], args, &["--", "true"]].concat());
-    run(command.env("HOME", home.path()))
+    support::at_home(&mut command, home.path());
+    run(&mut command)
 }
 
 fn ssh_keygen(args: &[&str]) {

@@ -85,9 +85,19 @@ fn some_files(place: &Place) -> PathBuf {
     from
 }
 
+/// What none of them needs to be shown on Windows, where they are not.
+fn place(programs: &[&str]) -> Option<Place> {
+    if crate::support::left_out_under_wine(
+        "these programs are Unix's; git, rsync and scp stand for them",
+    ) {
+        return None;
+    }
+    Place::new(programs)
+}
+
 #[test]
 fn sshfs_mounts() {
-    let Some(place) = Place::new(&["sshfs", "fusermount3"]) else {
+    let Some(place) = place(&["sshfs", "fusermount3"]) else {
         return;
     };
     if std::fs::File::open("/dev/fuse").is_err() {
@@ -128,7 +138,7 @@ fn sshfs_mounts() {
 
 #[test]
 fn restic_and_borg_keep_and_restore() {
-    let Some(place) = Place::new(&["restic", "borg"]) else {
+    let Some(place) = place(&["restic", "borg"]) else {
         return;
     };
     let from = some_files(&place);
@@ -177,7 +187,7 @@ fn restic_and_borg_keep_and_restore() {
 #[test]
 fn rsync_goes_on_after_a_cut() {
     const SIZE: u64 = 16 << 20;
-    let Some(place) = Place::new(&["rsync"]) else {
+    let Some(place) = place(&["rsync"]) else {
         return;
     };
     let from = place.text("large");
@@ -237,7 +247,7 @@ fn rsync_goes_on_after_a_cut() {
 
 #[test]
 fn curl_goes_through_socks_and_back() {
-    let Some(place) = Place::new(&["curl"]) else {
+    let Some(place) = place(&["curl"]) else {
         return;
     };
     let page = noise(1 << 20);
@@ -278,7 +288,7 @@ fn curl_goes_through_socks_and_back() {
 
 #[test]
 fn redis_is_reached_through_a_port() {
-    let Some(place) = Place::new(&["redis-server", "redis-cli", "redis-benchmark"]) else {
+    let Some(place) = place(&["redis-server", "redis-cli", "redis-benchmark"]) else {
         return;
     };
     let port = free().to_string();

@@ -31,9 +31,6 @@ struct Names(tempfile::TempDir);
 
 impl Names {
     fn new() -> Option<Self> {
-        if support::left_out_under_wine("it goes by the program's name") {
-            return None;
-        }
         let folder = tempfile::tempdir().unwrap();
         for name in ["mssh", "msftp"] {
             #[cfg(unix)]

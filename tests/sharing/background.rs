@@ -59,9 +59,12 @@ fn a_command_goes_on_in_the_background() {
         let mut output = first.stdout.take().unwrap();
         assert!(first.wait().unwrap().success());
         std::fs::write(file, "").unwrap();
-        let mut said = String::new();
-        output.read_to_string(&mut said).unwrap();
-        assert_eq!(said, "late\n");
+        let mut said = [0; 5];
+        output.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"late\n");
+        if !support::left_out_under_wine("it keeps a program's standard output open to its end") {
+            assert_eq!(output.read(&mut said).unwrap(), 0);
+        }
         succeeds(&place.ask("exit", &[], target));
     }
     let nothing = place.ssh(&["-f", "web-1"]);

@@ -3,7 +3,8 @@
 #![allow(clippy::restriction, reason = "tests fail by panicking")]
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -46,6 +47,15 @@ pub(crate) fn in_mintty() -> Option<(std::path::PathBuf, String)> {
     None
 }
 
+/// The path of the program for Windows, as Windows has it; `None` where it is none.
+pub(crate) fn program_for_windows() -> Option<String> {
+    #[cfg(unix)]
+    if let Some(program) = wine::program() {
+        return Some(format!("Z:{}", program.display()).replace('/', "\\"));
+    }
+    None
+}
+
 /// The launcher of another Windows program, which lies beside the one under test.
 #[cfg(unix)]
 pub(crate) fn beside_the_program(name: &str) -> std::path::PathBuf {
@@ -67,6 +77,14 @@ pub(crate) fn left_out_under_wine(reason: &str) -> bool {
         println!("LEFT OUT under Wine: {reason}");
     }
     under_wine()
+}
+
+/// Gives a program a home folder.
+pub(crate) fn at_home(command: &mut Command, folder: &Path) {
+    command.env("HOME", folder);
+    if under_wine() {
+        command.env("AT_HOME", folder);
+    }
 }
 
 /// A region, gone when dropped.
@@ -142,28 +160,39 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Runs a program to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let start = Instant::now();
-    let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(pipes.spawn().expect("the program starts"), start)
+    let errors = errors(command);
+    let pipes = command.stdout(Stdio::piped());
+    finish(pipes.spawn().expect("the program starts"), errors, start)
 }
 
 /// Runs a program to its end with this input.
 pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
     let start = Instant::now();
-    let pipes = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let errors = errors(command);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = pipes.spawn().expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     std::thread::scope(|scope| {
         // A program that reads only a part of its input closes the pipe early.
         scope.spawn(move || stdin.write_all(input).ok());
-        finish(child, start)
+        finish(child, errors, start)
     })
 }
 
+/// Gives a program a pipe for standard error; under Wine a file, which is returned: every program that it starts has the
+/// same there, for Wine's own messages, as long as it runs.
+fn errors(command: &mut Command) -> Option<File> {
+    if !under_wine() {
+        command.stderr(Stdio::piped());
+        return None;
+    }
+    let file = tempfile::tempfile().expect("a file");
+    command.stderr(file.try_clone().expect("a handle"));
+    Some(file)
+}
+
 /// Waits for its end, or puts one to it.
-fn finish(child: Child, start: Instant) -> Outcome {
+fn finish(child: Child, errors: Option<File>, start: Instant) -> Outcome {
     let (ended, watched) = channel::<()>();
     let id = child.id().to_string();
     std::thread::scope(|scope| {
@@ -173,8 +202,12 @@ fn finish(child: Child, start: Instant) -> Outcome {
                 Command::new(program).args(args).arg(id).status().ok();
             }
         });
-        let output = child.wait_with_output().expect("the program ends");
+        let mut output = child.wait_with_output().expect("the program ends");
         drop(ended);
+        if let Some(mut file) = errors {
+            file.rewind().expect("its start");
+            file.read_to_end(&mut output.stderr).expect("it is read");
+        }
         outcome(output, start)
     })
 }

@@ -31,6 +31,14 @@ impl Terminal {
         Self::start_with(sandbox, &[], program, args)
     }
 
+    /// The program under test, in a console where it is one for Windows.
+    pub(crate) fn start_ours(sandbox: &Sandbox, variables: &[(&str, &str)], args: &[&str]) -> Self {
+        let console = super::in_console();
+        let words = console[1..].iter().map(String::as_str);
+        let words: Vec<_> = words.chain(args.iter().copied()).collect();
+        Self::start_with(sandbox, variables, &console[0], &words)
+    }
+
     /// With these variables besides the region's.
     pub(crate) fn start_with(
         sandbox: &Sandbox,

@@ -13,7 +13,7 @@ pub(crate) fn program() -> Option<PathBuf> {
     (path.extension()? == "exe").then_some(path)
 }
 
-/// A script that runs a Windows program as if it were one of ours.
+/// A script that runs a Windows program as if it were one of ours; under the name of another beside that, by a link, the other.
 ///
 /// Its registry and drives are in `$WINEPREFIX`, or in the target folder.
 pub(crate) fn launcher(program: &Path) -> PathBuf {
@@ -34,6 +34,7 @@ fn script(program: &Path) -> String {
         "wine64"
     };
     let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine");
+    let folder = program.parent().expect("a folder").display();
     [
         "#!/bin/sh".to_owned(),
         format!(
@@ -44,7 +45,11 @@ fn script(program: &Path) -> String {
         "export WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='".to_owned(),
         // Arguments are taken for the locale's text.
         "export LC_ALL=C.UTF-8".to_owned(),
-        format!("exec {loader} '{}' \"$@\"\n", program.display()),
+        format!("program='{}'", program.display()),
+        format!("called='{folder}'/\"${{0##*/}}.exe\""),
+        "[ -e \"$called\" ] && program=$called".to_owned(),
+        format!("[ \"$AT_HOME\" ] && exec {loader} '{folder}/at-home.exe' \"$program\" \"$@\""),
+        format!("exec {loader} \"$program\" \"$@\"\n"),
     ]
     .join("\n")
 }

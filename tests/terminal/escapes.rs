@@ -40,6 +40,9 @@ fn another_escape_character_or_none() {
 
 #[test]
 fn suspended_and_resumed() {
+    if has_no_shell() {
+        return;
+    }
     let sandbox = Sandbox::with_sshd();
     let (Some(sandbox), true) = (sandbox, peer("bash")) else {
         return;

@@ -4,6 +4,9 @@ use super::*;
 
 #[test]
 fn the_terminals_modes_and_language_go_along() {
+    if has_no_shell() {
+        return;
+    }
     let sandbox = Sandbox::with_sshd();
     let Some(sandbox) = sandbox else {
         return;
@@ -63,7 +66,7 @@ fn the_end_of_a_tunnel_is_announced_and_named() {
 fn a_slow_connection_says_what_it_waits_for_and_cleans_up() {
     let rtt = std::time::Duration::from_millis(300);
     let sandbox = Sandbox::with(eic_sandbox::Config::default().rtt(rtt));
-    let mut terminal = Terminal::start(&sandbox, &support::binary(), &["db-1"]);
+    let mut terminal = Terminal::start_ours(&sandbox, &[], &["db-1"]);
     terminal.expect("db-1: ");
     terminal.wait_for("a prompt", |terminal| {
         terminal.text().trim_end().ends_with(['#', '$'])
@@ -72,7 +75,7 @@ fn a_slow_connection_says_what_it_waits_for_and_cleans_up() {
     terminal.expect("here");
     terminal.drain();
     assert!(!terminal.text().contains("db-1: "), "{}", terminal.text());
-    let mut terminal = Terminal::start(&sandbox, &support::binary(), &["-q", "db-1"]);
+    let mut terminal = Terminal::start_ours(&sandbox, &[], &["-q", "db-1"]);
     terminal.type_keys("exit\r");
     terminal.drain();
     assert!(!terminal.text().contains("db-1: "), "{}", terminal.text());

@@ -55,7 +55,7 @@ impl Console {
 }
 
 /// Leaves the terminal for the background: no key, hang-up or closed window reaches this process any more. Standard
-/// input, and on Unix those of the outputs that are not kept, then lead nowhere.
+/// input, and those of the outputs that are not kept, then lead nowhere.
 ///
 /// # Errors
 /// The system's.

@@ -5,16 +5,18 @@
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0,
+    CloseHandle, ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE,
+    SetHandleInformation, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::System::Console::{
     CONSOLE_SCREEN_BUFFER_INFO, FreeConsole, GetConsoleMode, GetConsoleScreenBufferInfo,
-    INPUT_RECORD, KEY_EVENT, LEFT_CTRL_PRESSED, RIGHT_CTRL_PRESSED, ReadConsoleInputW,
-    SetConsoleMode, WriteConsoleW,
+    GetStdHandle, INPUT_RECORD, KEY_EVENT, LEFT_ALT_PRESSED, LEFT_CTRL_PRESSED, RIGHT_ALT_PRESSED,
+    RIGHT_CTRL_PRESSED, ReadConsoleInputW, SHIFT_PRESSED, STD_ERROR_HANDLE, STD_HANDLE,
+    STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetConsoleMode, SetStdHandle, WriteConsoleW,
 };
 use windows_sys::Win32::System::Threading::{
     CreateEventW, INFINITE, SetEvent, WaitForMultipleObjects, WaitForSingleObject,
@@ -65,6 +67,54 @@ pub(super) fn leave_console() -> io::Result<()> {
     if left || had_none { Ok(()) } else { Err(error) }
 }
 
+/// The standard streams.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    Input,
+    Output,
+    Error,
+}
+
+impl Stream {
+    const ALL: [Self; 3] = [Self::Input, Self::Output, Self::Error];
+
+    fn number(self) -> STD_HANDLE {
+        match self {
+            Self::Input => STD_INPUT_HANDLE,
+            Self::Output => STD_OUTPUT_HANDLE,
+            Self::Error => STD_ERROR_HANDLE,
+        }
+    }
+
+    fn handle(self) -> HANDLE {
+        // SAFETY: it takes a number.
+        unsafe { GetStdHandle(self.number()) }
+    }
+
+    /// Closes it: from now on it leads nowhere, and its pipe ends where nobody else has it.
+    pub(super) fn close(self) -> io::Result<()> {
+        let handle = self.handle();
+        if handle.is_null() || handle == INVALID_HANDLE_VALUE {
+            return Ok(());
+        }
+        // SAFETY: it takes a number and null, which stands for no handle.
+        check(unsafe { SetStdHandle(self.number(), null_mut()) })?;
+        // One handle may be two streams.
+        if Self::ALL.iter().any(|other| other.handle() == handle) {
+            return Ok(());
+        }
+        // SAFETY: the standard library looks the handle up each time, and nobody else keeps it.
+        check(unsafe { CloseHandle(handle) })
+    }
+}
+
+fn check(done: i32) -> io::Result<()> {
+    match done {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Keeps a handle from programs that are started from now on.
 pub(super) fn withhold(of: &impl AsHandle) -> io::Result<()> {
     let handle = raw(of);
@@ -73,11 +123,7 @@ pub(super) fn withhold(of: &impl AsHandle) -> io::Result<()> {
         return Ok(());
     }
     // SAFETY: the handle is open.
-    let done = unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
-    if done == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
+    check(unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) })
 }
 
 /// An event that stays set.
@@ -148,6 +194,8 @@ fn key(record: &INPUT_RECORD) -> Option<Key> {
         // SAFETY: the wide function fills in the wide character.
         unit: unsafe { key.uChar.UnicodeChar },
         control: key.dwControlKeyState & (LEFT_CTRL_PRESSED | RIGHT_CTRL_PRESSED) != 0,
+        alt: key.dwControlKeyState & (LEFT_ALT_PRESSED | RIGHT_ALT_PRESSED) != 0,
+        shift: key.dwControlKeyState & SHIFT_PRESSED != 0,
     })
 }
 

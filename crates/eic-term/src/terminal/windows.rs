@@ -80,9 +80,15 @@ pub(super) fn modes() -> Vec<(u8, u32)> {
     Vec::new()
 }
 
-/// A console's handles are gone with it; pipes and files stay, and whoever started this process has not given it those
-/// that it should not have.
-pub(super) fn detach(_keep_stdout: bool, _keep_stderr: bool) -> io::Result<()> {
+/// A console's handles are gone with it, those that are kept, too.
+pub(super) fn detach(keep_stdout: bool, keep_stderr: bool) -> io::Result<()> {
+    system::Stream::Input.close()?;
+    if !keep_stdout {
+        system::Stream::Output.close()?;
+    }
+    if !keep_stderr {
+        system::Stream::Error.close()?;
+    }
     system::leave_console()
 }
 

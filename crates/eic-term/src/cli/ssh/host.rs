@@ -168,7 +168,7 @@ fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
 pub(super) fn proxy(command: &str) -> Result<Box<dyn Stream>, Failure> {
     use std::process::Stdio;
     let failed = |source| Failure::new("cannot start the ProxyCommand", source);
-    let mut run = tokio::process::Command::from(platform::shell(&format!("exec {command}")));
+    let mut run = tokio::process::Command::from(platform::shell_gives_way(command));
     run.stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);

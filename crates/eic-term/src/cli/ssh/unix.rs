@@ -59,6 +59,11 @@ pub(super) fn shell(command: &str) -> Command {
     run
 }
 
+/// The same, with the command's program in the place of the shell.
+pub(super) fn shell_gives_way(command: &str) -> Command {
+    shell(&format!("exec {command}"))
+}
+
 /// Opens a log that is its user's alone.
 pub(super) fn append(path: &str) -> io::Result<File> {
     let mut options = File::options();

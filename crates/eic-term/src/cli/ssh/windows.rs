@@ -51,6 +51,11 @@ pub(super) fn shell(command: &str) -> Command {
     run
 }
 
+/// The same: no shell here gives way to a program.
+pub(super) fn shell_gives_way(command: &str) -> Command {
+    shell(command)
+}
+
 /// Opens a log.
 pub(super) fn append(path: &str) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
