@@ -7,14 +7,12 @@ use bytes::Bytes;
 
 use super::block::{BLOCK, Input, Output, Reader, Writer};
 use super::error::TransferError;
-use super::folder::{Place, blocking, join};
+use super::folder::{Place, blocking};
 use super::host::Host;
 use super::pipe::{Pipe, fill};
 use super::work::Work;
 use crate::files::attributes::{Attributes, FileKind};
 use crate::files::error::SftpError;
-use crate::files::file::{OpenMode, RemoteFile};
-use crate::files::sftp::Sftp;
 
 /// Permissions: what is asked for, and what must be there while a file is written.
 pub(super) const PERMISSIONS: u32 = 0o777;
