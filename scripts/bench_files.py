@@ -63,7 +63,8 @@ def measure(folder, case, runs, user, scale):
     """Seconds and MiB of memory by program, for the way there and the way back."""
     _, count, size, left_out = CASES[case]
     count, size = sized(count, size, scale)
-    folder.chmod(0o755)
+    # Whoever logs in writes there, too.
+    folder.chmod(0o777)
     source = folder / "source"
     source.mkdir()
     # A child's memory is no less than ours was at its start.
@@ -81,6 +82,7 @@ def measure(folder, case, runs, user, scale):
                 shutil.rmtree(target, ignore_errors=True)
                 if name == "sftp":
                     target.mkdir()
+                    target.chmod(0o777)
                 seconds, memory = timed(command(way, target))
                 copied = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
                 if copied != count * size:

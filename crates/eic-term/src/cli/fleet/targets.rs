@@ -21,6 +21,9 @@ use crate::cli::settings::Settings;
 use crate::cli::ssh::Configured;
 use crate::cli::ui::Ui;
 
+/// The receive window of each, in bytes: many together fill any line, and what comes faster than it is shown waits here.
+const WINDOW: u32 = 512 << 10;
+
 /// The largest file of targets that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
@@ -274,6 +277,7 @@ impl Finder<'_> {
         let names: Vec<_> = names.collect();
         let (mut options, files) = self.settings.of(self.common, &names, usual);
         options.identities = self.identities(files).await?;
+        options.window = Some(WINDOW);
         let hop = self.hops.of(configured, self.common, self.ui);
         if hop.is_some() {
             // From another host it is the instance's own address that leads there.
