@@ -19,9 +19,8 @@ use crate::pump::{self, Replies, Sink, Sinks};
 use crate::session::Session;
 use crate::share::Held;
 
-/// How much of each output stream waits in memory for its reader, in bytes.
-const BUFFER: usize = 4 << 20;
-/// The same with a terminal, where all of it is still shown after an interrupt.
+/// How much of each output stream waits in memory for its reader with a terminal, in bytes: all of it is still shown
+/// after an interrupt. Without one it is as much as the receive window.
 const TERMINAL_BUFFER: usize = 64 << 10;
 /// What waits besides while it has no room in there: the packet that came last.
 const PACKET: usize = 1;
@@ -37,7 +36,7 @@ const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
 pub struct Child {
     /// Its standard input; dropping or shutting it down sends end-of-file.
     pub stdin: Option<ChildStdin>,
-    /// Its standard output. Read it: of what nobody takes, 4 MiB wait in memory; beside other channels the rest
+    /// Its standard output. Read it: of what nobody takes, a receive window (4 MiB) waits in memory; beside other channels the rest
     /// waits in a temporary file, 1 GiB at most.
     pub stdout: Option<ChildOutput>,
     /// Its standard error; stays empty with a pseudo-terminal.
@@ -69,7 +68,8 @@ impl Child {
         let (buffer, patience) = if has_terminal {
             (TERMINAL_BUFFER, TERMINAL_PATIENCE)
         } else {
-            (BUFFER, PATIENCE)
+            let window = session.peer().window as usize;
+            (window.max(TERMINAL_BUFFER), PATIENCE)
         };
         let (stdout, stdout_sink) = tokio::io::duplex(buffer);
         let (stderr, stderr_sink) = tokio::io::duplex(buffer);

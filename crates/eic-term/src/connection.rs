@@ -242,6 +242,7 @@ impl SessionBuilder {
             agreed,
             lent,
             limit: self.limit,
+            window: self.window,
             legacy: self.legacy,
             since: Instant::now(),
             expires: self.expires,
@@ -305,6 +306,8 @@ pub(crate) struct Peer {
     pub(crate) agreed: Agreed,
     pub(crate) lent: Lent,
     pub(crate) limit: Duration,
+    /// The receive window of a channel, in bytes.
+    pub(crate) window: u32,
     pub(crate) legacy: bool,
     /// When the connection was made.
     pub(crate) since: Instant,
