@@ -89,16 +89,16 @@ fn run(cli: Cli, ui: &Ui) -> Result<ExitCode, Failure> {
         return complete::help();
     }
     let (common, command) = cli.into_command(can_pick).map_err(Failure::usage)?;
-    block_on(workers(&command), dispatch(&common, command, ui))
+    block_on(Load::of(&command), dispatch(&common, command, ui))
 }
 
-/// Runs to an end on so many threads.
+/// Runs to an end.
 fn block_on(
-    workers: usize,
+    load: Load,
     work: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
+    let runtime = load
+        .runtime()
         .thread_stack_size(STACK)
         .enable_all()
         .build()
@@ -114,13 +114,32 @@ fn block_on(
     outcome
 }
 
-/// A key passes through several tasks, which is sooner done where none can wander to another thread; bulk gains
-/// from a second one.
-fn workers(command: &Command) -> usize {
-    match command {
-        Command::Connect(_) | Command::Pick(_) => 1,
-        Command::Exec(args) if args.interactive.wants_pty(false) => 1,
-        _ => 2,
+/// What mostly passes through. A key does so through several tasks, which is sooner done where all of them are on one
+/// thread; bulk gains from two.
+enum Load {
+    Keys,
+    Bulk,
+}
+
+impl Load {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Connect(_) | Command::Pick(_) => Self::Keys,
+            Command::Exec(args) if args.interactive.wants_pty(false) => Self::Keys,
+            _ => Self::Bulk,
+        }
+    }
+
+    fn runtime(self) -> tokio::runtime::Builder {
+        use tokio::runtime::Builder;
+        match self {
+            Self::Keys => Builder::new_current_thread(),
+            Self::Bulk => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(2);
+                builder
+            }
+        }
     }
 }
 

@@ -137,10 +137,14 @@ impl RemoteFile {
     /// # Errors
     /// As [`read_at`](Self::read_at).
     pub async fn set_stat(&self, attributes: Attributes) -> Result<(), SftpError> {
+        self.begin_set_stat(attributes).await?.wait().await
+    }
+
+    /// Sends the request, in its turn.
+    pub(super) async fn begin_set_stat(&self, attributes: Attributes) -> Result<Doing, SftpError> {
         let request = self.request(kind::FSETSTAT);
-        self.sftp
-            .done(request.raw(|bytes| attributes.write(bytes)))
-            .await
+        let request = request.raw(|bytes| attributes.write(bytes));
+        Ok(Doing(self.sftp.submit(request).await?))
     }
 
     /// Waits until it is on the host's disk (`fsync@openssh.com`).
@@ -173,9 +177,14 @@ impl RemoteFile {
     ///
     /// # Errors
     /// As [`read_at`](Self::read_at).
-    pub async fn close(mut self) -> Result<(), SftpError> {
+    pub async fn close(self) -> Result<(), SftpError> {
+        self.begin_close().await?.wait().await
+    }
+
+    /// Sends the request, in its turn.
+    pub(super) async fn begin_close(mut self) -> Result<Doing, SftpError> {
         self.closed = true;
-        self.sftp.done(self.request(kind::CLOSE)).await
+        Ok(Doing(self.sftp.submit(self.request(kind::CLOSE)).await?))
     }
 
     fn request(&self, kind: u8) -> Request {

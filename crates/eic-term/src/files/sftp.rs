@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use russh::Channel;
+use russh::client::Msg;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 
@@ -43,6 +45,8 @@ struct Inner {
     link: Link,
     extensions: HashMap<Bytes, Bytes>,
     limits: OnceCell<Limits>,
+    /// The answer with the limits, asked for at once: it is there when they are needed.
+    asked: Mutex<Option<Answer>>,
     /// Keeps the connection open.
     session: Option<Session>,
 }
@@ -54,7 +58,11 @@ impl Session {
     /// # Errors
     /// [`SftpError::NoSubsystem`] where the server has none; otherwise as any request.
     pub async fn sftp(&self) -> Result<Sftp, SftpError> {
-        let (reader, writer) = self.open_channel().await?.split();
+        self.sftp_on(self.open_channel().await?).await
+    }
+
+    pub(super) async fn sftp_on(&self, channel: Channel<Msg>) -> Result<Sftp, SftpError> {
+        let (reader, writer) = channel.split();
         let asked = writer.request_subsystem(true, "sftp").await;
         asked.map_err(|_| self.peer().lost())?;
         let source = Source::channel(self.clone(), reader);
@@ -92,9 +100,14 @@ impl Sftp {
         while !fields.is_empty() {
             extensions.insert(fields.string()?, fields.string()?);
         }
+        let asked = match extensions.contains_key(names::LIMITS.as_bytes()) {
+            true => Some(link.submit(Request::extended(names::LIMITS)).await?),
+            false => None,
+        };
         let inner = Inner {
             link,
             extensions,
+            asked: Mutex::new(asked),
             limits: OnceCell::new(),
             session,
         };
@@ -115,10 +128,14 @@ impl Sftp {
     /// As any request.
     pub async fn limits(&self) -> Result<Limits, SftpError> {
         let ask = || async {
-            if !self.offers(names::LIMITS) {
-                return Ok(Limits::default());
-            }
-            match self.extended(Request::extended(names::LIMITS)).await {
+            let asked = self.inner.asked.lock();
+            let asked = asked.unwrap_or_else(PoisonError::into_inner).take();
+            let answer = match asked {
+                Some(asked) => asked.wait().await?,
+                None if !self.offers(names::LIMITS) => return Ok(Limits::default()),
+                None => self.ask(Request::extended(names::LIMITS)).await?,
+            };
+            match expect(answer, kind::EXTENDED_REPLY) {
                 Ok(mut fields) => Limits::read(&mut fields),
                 Err(SftpError::Status { .. }) => Ok(Limits::default()),
                 Err(error) => Err(error),
@@ -358,6 +375,11 @@ impl Sftp {
             return Err(SftpError::Unsupported(name));
         }
         Ok(Request::extended(name))
+    }
+
+    /// Returns whether both share one channel.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The session that it is a channel of.

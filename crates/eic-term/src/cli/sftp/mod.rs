@@ -153,7 +153,7 @@ fn local(
     let verbose = u8::try_from(verbose).unwrap_or(u8::MAX);
     log::start(verbose, None);
     let ui = Ui::new(false, verbose).batch(arguments.settings.batch.is_some());
-    super::block_on(2, async {
+    super::block_on(super::Load::Bulk, async {
         let commands = commands(&arguments.settings).await?;
         let server = Server::program(program, words).await?;
         attended(server, commands, arguments, said, &ui).await

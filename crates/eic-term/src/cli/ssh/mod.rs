@@ -38,6 +38,7 @@ pub(crate) use self::host::Stream;
 use self::machine::Machine;
 use self::open::Dial;
 use self::share::Process;
+use super::Load;
 use super::args::Common;
 use super::log;
 use super::report::{FAILED, Failure};
@@ -106,7 +107,7 @@ pub(crate) fn with_session(
         return Ok(ExitCode::from(FAILED));
     };
     let ui = started(&options)?;
-    let outcome = super::block_on(2, async {
+    let outcome = super::block_on(Load::Bulk, async {
         let (session, _update) = Dial::new(&options, account, &ui).open().await?;
         ui.timeline(session.timeline());
         work(&session, &options, &ui).await
@@ -160,12 +161,11 @@ fn started(options: &ResolvedOptions) -> Result<Ui, Failure> {
 /// Logs in and does what the session is for.
 fn connect(run: &Run<'_>, process: &Process) -> Result<ExitCode, Failure> {
     let ui = started(run.options)?;
-    let workers = if session::will_want_pty(run.options) {
-        1
-    } else {
-        2
+    let load = match session::will_want_pty(run.options) {
+        true => Load::Keys,
+        false => Load::Bulk,
     };
-    let outcome = super::block_on(workers, share::run(run, process, &ui));
+    let outcome = super::block_on(load, share::run(run, process, &ui));
     // It is said where the log is.
     Ok(super::ended(outcome, &ui))
 }

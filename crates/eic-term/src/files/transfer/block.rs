@@ -1,6 +1,5 @@
 //! An open file on either side, read and written in blocks that are under way together.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
@@ -208,18 +207,22 @@ impl Writer {
                 super::folder::blocking(end).await
             }
             Self::Remote(files) => {
-                let mut files = VecDeque::from(files);
-                if let (Some(attributes), Some(file)) = (attributes, files.front()) {
-                    file.set_stat(attributes).await?;
-                }
-                if let (true, Some(file)) = (sync, files.front()) {
+                if let (true, Some(file)) = (sync, files.first()) {
                     match file.sync().await {
                         Err(SftpError::Unsupported(_)) => {}
                         synced => synced?,
                     }
                 }
-                while let Some(file) = files.pop_front() {
-                    file.close().await?;
+                let set = match (attributes, files.first()) {
+                    (Some(attributes), Some(file)) => Some(file.begin_set_stat(attributes).await?),
+                    _ => None,
+                };
+                let mut closing = Vec::new();
+                for file in files {
+                    closing.push(file.begin_close().await?);
+                }
+                for done in set.into_iter().chain(closing) {
+                    done.wait().await?;
                 }
                 Ok(())
             }

@@ -31,7 +31,7 @@ pub(super) enum To {
     File {
         place: Place,
         name: Vec<u8>,
-        /// Whether the folder was empty before.
+        /// Whether nothing bore the name before.
         is_new: bool,
     },
     Stream(Mutex<Option<Output>>),
@@ -165,7 +165,7 @@ impl Copy {
         work: &Arc<Work>,
         state: &mut State,
     ) -> Result<Copied, TransferError> {
-        let (mut reader, attributes) = self.open_source(work).await?;
+        let (mut reader, attributes) = self.open_source().await?;
         let seen = (
             attributes.size,
             attributes.times.map(|(_, written)| written),
@@ -178,6 +178,8 @@ impl Copy {
             state.offset = 0;
             state.changed = true;
         }
+        let size = attributes.size.unwrap_or_default();
+        let _preparing = self.hosts()[1].and_then(|host| host.prepare(size));
         if let To::File { .. } = &self.to
             && self.is_unchanged(work, attributes, state).await?
         {
@@ -286,6 +288,7 @@ impl Copy {
             work,
             hosts: &hosts,
             sparse: self.may_have_holes(work, state),
+            ends_in_hole: state.offset > 0,
             next: state.offset,
             size: attributes
                 .size
@@ -296,7 +299,7 @@ impl Copy {
             block: work.block(&hosts).await?,
         };
         let copied = pipe.run(&mut reader, &mut writer, &mut state.offset).await;
-        let (ended, sparse) = (pipe.ended, pipe.sparse);
+        let (ended, ends_in_hole) = (pipe.ended, pipe.sparse && pipe.ends_in_hole);
         drop(pipe);
         if let (Err(_), Writer::Stream(output), To::Stream(slot)) =
             (&copied, &mut writer, &mut self.to)
@@ -319,8 +322,7 @@ impl Copy {
             .last_attributes(work, state, attributes)
             .filter(|_| !special);
         let finished = async {
-            if sparse {
-                // Its end may be a hole.
+            if ends_in_hole {
                 writer.set_size(total).await?;
             }
             self.finish(work, state, writer, last, total).await

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::error::Error;
 use crate::files::error::SftpError;
 use crate::files::sftp::Sftp;
@@ -162,30 +165,31 @@ impl Host {
                 stderr: String::new(),
             });
         };
-        let sftp = session.sftp().await?;
         let asked = Instant::now();
-        sftp.limits().await?;
+        let channel = session.open_channel().await?;
         let trip = asked.elapsed();
+        let sftp = session.sftp_on(channel).await?;
         self.live(|live| {
             if live.generation == generation {
+                // Later ones wait for each other.
+                if live.channels.is_empty() {
+                    live.trip = trip;
+                }
                 live.channels.push(sftp.clone());
-                live.trip = trip;
             }
         });
         Ok(Channel { sftp, generation })
     }
 
-    /// Returns channels for one large file, and opens those that are missing.
-    pub(super) async fn channels(&self, size: u64) -> Result<Vec<Channel>, SftpError> {
-        let first = self.channel().await?;
-        let (trip, most) = self.live(|live| (live.trip, live.most));
-        let wanted = stripes(size, trip).min(most);
-        if wanted == 1 {
-            return Ok(vec![first]);
+    /// Returns the channels that a file of this size is worth beside `first`, and opens those that are missing.
+    pub(super) async fn others(&self, first: &Sftp, size: u64) -> Result<Vec<Sftp>, SftpError> {
+        if self.stripes(size) == 1 {
+            return Ok(Vec::new());
         }
         let _one = self.inner.opening.lock().await;
+        let wanted = self.stripes(size);
         let missing = wanted.saturating_sub(self.live(|live| live.channels.len()));
-        let mut opening = tokio::task::JoinSet::new();
+        let mut opening = JoinSet::new();
         for _ in 0..missing {
             let host = self.clone();
             opening.spawn(async move { host.open().await.is_ok() });
@@ -195,12 +199,30 @@ impl Host {
             if opened.contains(&false) {
                 live.most = live.channels.len().max(1);
             }
-            let channel = |sftp: &Sftp| Channel {
-                sftp: sftp.clone(),
-                generation: live.generation,
-            };
-            Ok(live.channels.iter().take(wanted).map(channel).collect())
+            let others = live.channels.iter().filter(|sftp| !sftp.is(first));
+            Ok(others.take(wanted - 1).cloned().collect())
         })
+    }
+
+    /// How many channels a file is worth.
+    fn stripes(&self, size: u64) -> usize {
+        let (trip, most) = self.live(|live| (live.trip, live.most));
+        stripes(size, trip).min(most)
+    }
+
+    /// Opens the channels that a file of this size is worth while something else is done, as long as the handle lives.
+    pub(super) fn prepare(&self, size: u64) -> Option<AbortOnDropHandle<()>> {
+        if stripes(size, Duration::MAX) == 1 {
+            return None;
+        }
+        let host = self.clone();
+        let opening = tokio::spawn(async move {
+            // What fails here fails again where it is needed.
+            if let Ok(first) = host.channel().await {
+                host.others(&first.sftp, size).await.ok();
+            }
+        });
+        Some(AbortOnDropHandle::new(opening))
     }
 
     /// Notes that bytes were copied: a loss after that is a new one.
@@ -263,7 +285,7 @@ impl Host {
     /// Waits a moment until what was told the server last is done, such as the removal of unfinished files.
     pub(super) async fn settle(&self, limit: Duration) {
         let channels = self.live(|live| live.channels.clone());
-        let mut settling = tokio::task::JoinSet::new();
+        let mut settling = JoinSet::new();
         for sftp in channels {
             settling.spawn(async move { sftp.real_path(".").await.ok() });
         }

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::block::{Reader, Writer};
 use super::copy::{Copy, From, PERMISSIONS, State, To, USUAL, WRITABLE, stream};
 use super::error::TransferError;
 use super::folder::{Place, blocking, join};
+use super::host::Host;
 use super::work::Work;
 use super::{resume, temporary};
 use crate::files::attributes::{Attributes, FileKind};
 use crate::files::file::{OpenMode, RemoteFile};
-use crate::files::sftp::Sftp;
 
 impl Copy {
-    pub(super) async fn open_source(
-        &mut self,
-        work: &Work,
-    ) -> Result<(Reader, Attributes), TransferError> {
+    pub(super) async fn open_source(&mut self) -> Result<(Reader, Attributes), TransferError> {
         let (place, name) = match &mut self.from {
             From::Stream(input) => {
                 let input = stream(input)
@@ -36,8 +35,8 @@ impl Copy {
             Place::Remote(host, folder) => {
                 let path = join(folder, name);
                 let size = self.attributes.size.unwrap_or_default();
-                let channels = work.channels(host, size).await?;
-                let files = open_all(&channels, &path, OpenMode::READ, Attributes::default());
+                let open = (OpenMode::READ, OpenMode::READ);
+                let files = open_all(host, &path, open, Attributes::default(), size);
                 Ok((Reader::Remote(files.await?), self.attributes))
             }
         }
@@ -156,7 +155,6 @@ impl Copy {
             Place::Remote(host, folder) => {
                 let path = join(folder, &name);
                 let size = attributes.size.unwrap_or_default();
-                let channels = work.channels(host, size).await?;
                 // What was begun is there, or has its name already.
                 let begun = !first && !is_own && state.offset > 0;
                 let how = match begun {
@@ -171,7 +169,8 @@ impl Copy {
                     }
                     _ => how,
                 };
-                let files = open_all(&channels, &path, how, Attributes::of_mode(mode));
+                let open = (how, OpenMode::WRITE);
+                let files = open_all(host, &path, open, Attributes::of_mode(mode), size);
                 Writer::Remote(files.await?)
             }
         };
@@ -185,21 +184,26 @@ impl Copy {
     }
 }
 
-/// Opens one file on several channels. The first one makes it.
+/// Opens one file on several channels where it is large: on the first one, which may make it, while the others are
+/// opened, then on those at once.
 async fn open_all(
-    channels: &[Sftp],
+    host: &Host,
     path: &[u8],
-    mode: OpenMode,
+    (first_mode, mode): (OpenMode, OpenMode),
     attributes: Attributes,
+    size: u64,
 ) -> Result<Vec<RemoteFile>, TransferError> {
-    let mut files = Vec::new();
-    for (position, sftp) in channels.iter().enumerate() {
-        let mode = match position {
-            0 => mode,
-            _ if mode == OpenMode::READ => mode,
-            _ => OpenMode::WRITE,
-        };
-        files.push(sftp.open(path, mode, attributes).await?);
+    let first = host.channel().await?.sftp;
+    let made = first.open(path, first_mode, attributes);
+    let (made, others) = tokio::try_join!(made, host.others(&first, size))?;
+    let mut files = vec![made];
+    let mut opening = JoinSet::new();
+    for sftp in others {
+        let path = path.to_vec();
+        opening.spawn(async move { sftp.open(path, mode, Attributes::default()).await });
+    }
+    for opened in opening.join_all().await {
+        files.push(opened?);
     }
     Ok(files)
 }

@@ -15,6 +15,8 @@ pub(super) struct Pipe<'a> {
     pub(super) work: &'a Work,
     pub(super) hosts: &'a [Option<&'a Host>; 2],
     pub(super) sparse: bool,
+    /// Whether what was passed on last was not written, and the file may be shorter than it should be.
+    pub(super) ends_in_hole: bool,
     /// Where the next block to ask for begins.
     pub(super) next: u64,
     /// How many bytes are announced.
@@ -143,6 +145,7 @@ impl Pipe<'_> {
             self.arriving.clear();
         }
         let hole = self.sparse && data.iter().all(|byte| *byte == 0);
+        self.ends_in_hole = hole;
         let block = match hole {
             true => Leaving::Gone,
             false => {

@@ -28,7 +28,12 @@ pub(super) enum Target {
     /// Each under its own name.
     Into(Way),
     /// A single one under this name.
-    As(Way, Vec<u8>),
+    As {
+        way: Way,
+        name: Vec<u8>,
+        /// Whether nothing bears it yet.
+        is_new: bool,
+    },
 }
 
 /// Makes the tasks for all sources. What is wrong with one of them is told, and the others go on.
@@ -130,7 +135,11 @@ pub(super) async fn local_target(path: &Path, single: bool) -> Result<Target, Tr
     match named {
         Some(name) if !as_folder => {
             let parent = local_parent(path).await?;
-            Ok(Target::As(Way::Local(parent, Vec::new()), name))
+            Ok(Target::As {
+                way: Way::Local(parent, Vec::new()),
+                name,
+                is_new: false,
+            })
         }
         _ if missing.is_missing() => Err(TransferError::Kind("there is no such target folder")),
         _ => Err(NO_FOLDER),
@@ -168,9 +177,11 @@ async fn remote_target(host: &Host, path: Vec<u8>, single: bool) -> Result<Targe
         return Ok(Target::Into(way));
     }
     match split(&path) {
-        (parent, Some(name)) if single && !path.ends_with(b"/") => {
-            Ok(Target::As(Way::Remote(host.clone(), parent), name))
-        }
+        (parent, Some(name)) if single && !path.ends_with(b"/") => Ok(Target::As {
+            way: Way::Remote(host.clone(), parent),
+            name,
+            is_new: seen.is_none(),
+        }),
         _ if seen.is_none() => Err(TransferError::Kind("there is no such target folder")),
         _ => Err(NO_FOLDER),
     }
@@ -255,7 +266,9 @@ impl Spot {
                 let to = match (target, name) {
                     (Target::Into(way), None) => Destination::Into(way.clone()),
                     (Target::Into(way), Some(name)) => Destination::Below(way.clone(), name),
-                    (Target::As(way, name), _) => Destination::Below(way.clone(), name.clone()),
+                    (Target::As { way, name, .. }, _) => {
+                        Destination::Below(way.clone(), name.clone())
+                    }
                 };
                 Ok(Some(Task::Folder(FolderTask {
                     from: self.way().await?,
@@ -288,27 +301,22 @@ async fn file(
         work.planned(shown, attributes.size, false);
         return Ok(None);
     }
-    let (way, to_name) = match target {
-        Target::Into(way) => (way, name.clone()),
-        Target::As(way, name) => (way, name.clone()),
+    let (way, to_name, is_new) = match target {
+        Target::Into(way) => (way, name.clone(), false),
+        Target::As { way, name, is_new } => (way, name.clone(), *is_new),
     };
     let to = way.open(true).await?;
     to.holds(&to_name)?;
-    Ok(Some(task(
-        From::File(place, name),
-        to,
-        to_name,
-        attributes,
-        shown,
-    )))
+    let from = From::File(place, name);
+    let to = To::File {
+        place: to,
+        name: to_name,
+        is_new,
+    };
+    Ok(Some(task(from, to, attributes, shown)))
 }
 
-fn task(from: From, place: Place, name: Vec<u8>, attributes: Attributes, shown: &[u8]) -> Task {
-    let to = To::File {
-        place,
-        name,
-        is_new: false,
-    };
+fn task(from: From, to: To, attributes: Attributes, shown: &[u8]) -> Task {
     Task::File(Box::new(FileTask {
         copy: Copy {
             from,
@@ -328,7 +336,7 @@ async fn from_stream(
     stream: super::block::Input,
     target: &Target,
 ) -> Result<Option<Task>, TransferError> {
-    let Target::As(way, name) = target else {
+    let Target::As { way, name, is_new } = target else {
         return Err(TransferError::Kind(
             "a stream needs a file to be written to, not a folder",
         ));
@@ -339,13 +347,12 @@ async fn from_stream(
     }
     let place = way.open(true).await?;
     let from = From::Stream(Mutex::new(Some(stream)));
-    Ok(Some(task(
-        from,
+    let to = To::File {
         place,
-        name.clone(),
-        Attributes::default(),
-        b"-",
-    )))
+        name: name.clone(),
+        is_new: *is_new,
+    };
+    Ok(Some(task(from, to, Attributes::default(), b"-")))
 }
 
 /// One file to a stream.
@@ -368,18 +375,9 @@ async fn to_stream(
         work.planned(&spot.shown(), attributes.size, false);
         return Ok(Vec::new());
     }
-    Ok(vec![Task::File(Box::new(FileTask {
-        copy: Copy {
-            from: From::File(place, name),
-            to: To::Stream(Mutex::new(Some(stream))),
-            attributes,
-            follow: true,
-        },
-        shown: spot.shown(),
-        is_link: false,
-        end: None,
-        permit: None,
-    }))])
+    let from = From::File(place, name);
+    let to = To::Stream(Mutex::new(Some(stream)));
+    Ok(vec![task(from, to, attributes, &spot.shown())])
 }
 
 #[cfg(test)]

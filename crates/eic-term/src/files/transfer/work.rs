@@ -11,8 +11,6 @@ use super::error::TransferError;
 use super::host::Host;
 use super::rate::Rate;
 use super::{OnEvent, Summary, TransferEvent, TransferOptions};
-use crate::files::error::SftpError;
-use crate::files::sftp::Sftp;
 
 /// How many bytes may be under way at once, in memory of ours.
 const ROOM: usize = 16 << 20;
@@ -181,12 +179,6 @@ impl Work {
             block = block.min(limits.read).min(limits.write);
         }
         Ok(block)
-    }
-
-    /// Channels for a file of this size: several for a large one.
-    pub(super) async fn channels(&self, host: &Host, size: u64) -> Result<Vec<Sftp>, SftpError> {
-        let channels = host.channels(size).await?;
-        Ok(channels.into_iter().map(|channel| channel.sftp).collect())
     }
 }
 

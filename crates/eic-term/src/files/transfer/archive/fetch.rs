@@ -66,7 +66,11 @@ async fn fetch(
     let (parent, name) = split(path);
     let (root, renamed) = match target {
         Target::Into(Way::Local(root, _)) => (root, None),
-        Target::As(Way::Local(root, _), name) => (root, Some(name.clone())),
+        Target::As {
+            way: Way::Local(root, _),
+            name,
+            ..
+        } => (root, Some(name.clone())),
         _ => return Err(super::TWO_HOSTS),
     };
     let command = command(work, &parent, name.as_deref().unwrap_or(b"."));
