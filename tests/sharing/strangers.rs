@@ -19,6 +19,9 @@ fn another(script: &str) -> Command {
     let mut command = Command::new("setpriv");
     let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     command.args(user).args(["python3", "-c", script]);
+    // One in somebody's home folder is of no use to them.
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("/usr/bin:{path}"));
     command
 }
 
