@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Command;
 
 use place::{Place, tree};
-use support::{Sandbox, peer, run, run_with_input};
+use support::{Sandbox, peer, run, run_with_input, started_by_ours, under_wine};
 
 /// A server whose one folder has names in it that none can have.
 const MADE_UP: &str = include_str!("sftp/made_up.py");
@@ -87,7 +87,7 @@ fn names_that_a_server_makes_up_lead_nowhere() {
     place.prepare();
     let server = place.path("server.py");
     std::fs::write(&server, MADE_UP).unwrap();
-    let server = format!("python3 {}", server.display());
+    let server = started_by_ours(&["python3", &server.display().to_string()]);
     let here = place.path("local/here");
     std::fs::create_dir(&here).unwrap();
     let before = tree(place.folder.path());
@@ -118,10 +118,12 @@ fn names_that_a_server_makes_up_lead_nowhere() {
         .iter()
         .map(|path| path.strip_prefix(&here).unwrap().to_str().unwrap())
         .collect();
-    assert_eq!(
-        made,
-        ["\u{1b}[2Jred", "got", "got/\u{1b}[2Jred", "got/ok", "ok"]
-    );
+    let expected = match under_wine() {
+        // Windows holds no name with an escape in it.
+        true => &["got", "got/ok", "ok"][..],
+        false => &["\u{1b}[2Jred", "got", "got/\u{1b}[2Jred", "got/ok", "ok"],
+    };
+    assert_eq!(made, expected);
     assert!(!Path::new("/tmp/evil-sftp").exists());
 }
 

@@ -32,9 +32,6 @@ impl Place {
     }
 
     fn with(config: Config, folder: tempfile::TempDir, programs: &[&str]) -> Option<Self> {
-        if support::left_out_under_wine("these programs are Unix's") {
-            return None;
-        }
         if programs.iter().filter(|program| !peer(program)).count() > 0 {
             return None;
         }
@@ -111,9 +108,6 @@ fn data_is_compressed_and_keys_are_renewed_where_that_is_wanted() {
 
 #[test]
 fn connections_come_from_where_they_should() {
-    if support::left_out_under_wine("loopback has one address there") {
-        return;
-    }
     let sandbox = Sandbox::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -142,7 +136,9 @@ fn connections_come_from_where_they_should() {
     };
     assert_eq!(from("-T"), "127.0.0.1");
     assert_eq!(from("-oBindAddress=127.0.0.9"), "127.0.0.9");
-    assert_eq!(from("-oBindInterface=lo"), "127.0.0.1");
+    if !support::left_out_under_wine("its interfaces have other names") {
+        assert_eq!(from("-oBindInterface=lo"), "127.0.0.1");
+    }
     let args = [
         "ssh",
         "-F",
@@ -228,6 +224,9 @@ fn a_key_that_was_used_is_given_to_the_agent() {
 
 #[test]
 fn a_forwarded_connection_outlasts_the_command() {
+    if support::left_out_under_wine("it has no Unix sockets") {
+        return;
+    }
     let Some(place) = Place::new(&["sshd", "ssh-keygen"]) else {
         return;
     };

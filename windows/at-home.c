@@ -1,27 +1,15 @@
-/* Runs a program whose home folder is the Unix path in $AT_HOME, and ends as it does: Wine sets USERPROFILE itself for
- * what is started from Unix. For tests.
+/* Runs a program whose home folder is the Unix path in $AT_HOME, and ends as it does: Wine sets USERPROFILE and APPDATA
+ * itself for what is started from Unix. For tests.
  *
  *   x86_64-w64-mingw32-gcc -municode -o at-home.exe at-home.c
  *   at-home.exe PROGRAM ARGUMENT… */
 #include <stdio.h>
 #include <stdlib.h>
-#include <wchar.h>
-#include <windows.h>
-
-/* The command line without its first word, which is this program. */
-static wchar_t *rest(wchar_t *line) {
-    wchar_t end = *line == L'"' ? *line++ : L' ';
-    while (*line && *line != end)
-        line++;
-    if (*line == L'"')
-        line++;
-    return line + wcsspn(line, L" ");
-}
+#include "child.h"
 
 int wmain(void) {
-    wchar_t home[MAX_PATH];
+    wchar_t home[MAX_PATH], data[MAX_PATH];
     const wchar_t *unix_home = _wgetenv(L"AT_HOME");
-    STARTUPINFOW startup = {.cb = sizeof startup};
     PROCESS_INFORMATION child;
     DWORD code = 1;
 
@@ -32,11 +20,10 @@ int wmain(void) {
             *unit = L'\\';
     }
     SetEnvironmentVariableW(L"USERPROFILE", home);
-    startup.dwFlags = STARTF_USESTDHANDLES;
-    startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
-    startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
-    startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-    if (!CreateProcessW(NULL, rest(GetCommandLineW()), NULL, NULL, TRUE, 0, NULL, NULL, &startup, &child)) {
+    if (swprintf(data, MAX_PATH, L"%ls\\AppData\\Roaming", home) < 0)
+        return 1;
+    SetEnvironmentVariableW(L"APPDATA", data);
+    if (!start(GetStdHandle(STD_INPUT_HANDLE), GetStdHandle(STD_OUTPUT_HANDLE), GetStdHandle(STD_ERROR_HANDLE), &child)) {
         printf("cannot start it: error %lu\n", GetLastError());
         return 1;
     }

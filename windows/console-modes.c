@@ -12,8 +12,7 @@
  *   event NUMBER    tells the program of a console event, e.g. 1 for Ctrl-Break, 2 for a closed window */
 #include <stdio.h>
 #include <stdlib.h>
-#include <wchar.h>
-#include <windows.h>
+#include "child.h"
 
 struct console {
     DWORD input, output;
@@ -27,16 +26,6 @@ static struct console look(void) {
     now.input_page = GetConsoleCP();
     now.output_page = GetConsoleOutputCP();
     return now;
-}
-
-/* The command line without its first word, which is this program. */
-static wchar_t *rest(wchar_t *line) {
-    wchar_t end = *line == L'"' ? *line++ : L' ';
-    while (*line && *line != end)
-        line++;
-    if (*line == L'"')
-        line++;
-    return line + wcsspn(line, L" ");
 }
 
 static void type(WORD unit) {
@@ -60,15 +49,6 @@ static void resize(SHORT columns, SHORT rows) {
     SetConsoleWindowInfo(console, TRUE, &window);
 }
 
-/* As the system does it: by a thread in the program that runs the handlers, then ends it. */
-static void tell(HANDLE program, DWORD_PTR event) {
-    FARPROC routine = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
-    HANDLE thread = CreateRemoteThread(program, NULL, 0, (LPTHREAD_START_ROUTINE)(void *)routine,
-                                       (void *)event, 0, NULL);
-    if (thread)
-        CloseHandle(thread);
-}
-
 static void obey(const wchar_t *path, HANDLE program) {
     int first = 0, second = 0;
     FILE *file = _wfopen(path, L"r");
@@ -86,9 +66,13 @@ static void obey(const wchar_t *path, HANDLE program) {
         tell(program, (DWORD_PTR)first);
 }
 
+/* Ctrl-C is the program's. */
+static BOOL WINAPI stay(DWORD event) {
+    return event == CTRL_C_EVENT;
+}
+
 int wmain(void) {
     const wchar_t *ask = _wgetenv(L"CONSOLE_MODES_ASK");
-    STARTUPINFOW startup = {.cb = sizeof startup};
     PROCESS_INFORMATION child;
     struct console before = look(), after;
     DWORD code = 0;
@@ -97,7 +81,8 @@ int wmain(void) {
         puts("modes: no console");
         return 1;
     }
-    if (!CreateProcessW(NULL, rest(GetCommandLineW()), NULL, NULL, TRUE, 0, NULL, NULL, &startup, &child)) {
+    SetConsoleCtrlHandler(stay, TRUE);
+    if (!start(GetStdHandle(STD_INPUT_HANDLE), GetStdHandle(STD_OUTPUT_HANDLE), GetStdHandle(STD_ERROR_HANDLE), &child)) {
         printf("modes: cannot start it: error %lu\n", GetLastError());
         return 1;
     }

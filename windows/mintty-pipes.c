@@ -2,8 +2,7 @@
  *
  *   x86_64-w64-mingw32-gcc -municode -o mintty-pipes.exe mintty-pipes.c
  *   mintty-pipes.exe PROGRAM ARGUMENT… */
-#include <wchar.h>
-#include <windows.h>
+#include "child.h"
 
 /* One end for the program, which inherits it; the other stays open here, unread. */
 static HANDLE pipe_end(const wchar_t *name) {
@@ -12,24 +11,12 @@ static HANDLE pipe_end(const wchar_t *name) {
     return CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, &inherited, OPEN_EXISTING, 0, NULL);
 }
 
-/* The command line without its first word, which is this program. */
-static wchar_t *rest(wchar_t *line) {
-    wchar_t end = *line == L'"' ? *line++ : L' ';
-    while (*line && *line != end)
-        line++;
-    if (*line == L'"')
-        line++;
-    return line + wcsspn(line, L" ");
-}
-
 int wmain(void) {
-    STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION child;
     DWORD code = 1;
-    startup.hStdInput = pipe_end(L"\\\\.\\pipe\\msys-1888ae32e00d56aa-pty0-from-master");
-    startup.hStdOutput = pipe_end(L"\\\\.\\pipe\\msys-1888ae32e00d56aa-pty0-to-master");
-    startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-    if (!CreateProcessW(NULL, rest(GetCommandLineW()), NULL, NULL, TRUE, 0, NULL, NULL, &startup, &child))
+    HANDLE in = pipe_end(L"\\\\.\\pipe\\msys-1888ae32e00d56aa-pty0-from-master");
+    HANDLE out = pipe_end(L"\\\\.\\pipe\\msys-1888ae32e00d56aa-pty0-to-master");
+    if (!start(in, out, GetStdHandle(STD_ERROR_HANDLE), &child))
         return 1;
     WaitForSingleObject(child.hProcess, INFINITE);
     GetExitCodeProcess(child.hProcess, &code);

@@ -3,22 +3,25 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eic_sandbox::Config;
 
-use super::support::{Sandbox, left_out_under_wine, noise, peer, run};
+use super::support::{Interrupts, Sandbox, noise, peer, run};
 use super::tree::names;
 use super::{cp, leftovers, succeeds, there};
 
-/// Starts a slow copy, and returns when part of it is there.
-fn begin(sandbox: &Sandbox, args: &[OsString], folder: &Path) -> Child {
+/// A slow copy.
+fn slow(sandbox: &Sandbox, args: &[OsString]) -> Command {
     let mut command = sandbox.eic_term(["cp", "--limit-rate", "2M"]);
-    let command = command
-        .args(args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    command.args(args);
+    command
+}
+
+/// Starts it, and returns when part of it is there.
+fn begin(command: &mut Command, folder: &Path) -> Child {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
     let is_there =
@@ -35,21 +38,8 @@ fn begin(sandbox: &Sandbox, args: &[OsString], folder: &Path) -> Child {
     child
 }
 
-fn signal(child: &Child, name: &str) {
-    let mut kill = std::process::Command::new("kill");
-    assert!(
-        kill.args([name, &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
 #[test]
 fn a_copy_that_is_cut_leaves_no_half_file_and_is_resumed() {
-    if left_out_under_wine("a signal to its launcher is none to the program") {
-        return;
-    }
     let Some(sandbox) = Sandbox::with_sshd() else {
         return;
     };
@@ -70,8 +60,10 @@ fn a_copy_that_is_cut_leaves_no_half_file_and_is_resumed() {
     ] {
         // Ctrl-C cleans up.
         let args = [from.clone(), to.clone()];
-        let child = begin(&sandbox, &args, &folder);
-        signal(&child, "-INT");
+        let mut command = slow(&sandbox, &args);
+        let interrupts = Interrupts::of(&mut command);
+        let child = begin(&mut command, &folder);
+        interrupts.press(&child);
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{stderr}");
@@ -79,8 +71,8 @@ fn a_copy_that_is_cut_leaves_no_half_file_and_is_resumed() {
         assert_eq!(names(&folder), [""; 0]);
         // Nothing can after a SIGKILL; the next one goes on.
         let args = [OsString::from("--resume"), from, to];
-        let mut child = begin(&sandbox, &args, &folder);
-        signal(&child, "-KILL");
+        let mut child = begin(&mut slow(&sandbox, &args), &folder);
+        child.kill().unwrap();
         child.wait().unwrap();
         assert!(!folder.join("large").exists());
         assert_eq!(leftovers(&folder), [".large.eic-part"]);

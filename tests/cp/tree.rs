@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::support::{left_out_under_wine, under_wine};
+
 /// What was made: content or link, mode and time by path.
 pub(crate) struct Tree(BTreeMap<PathBuf, String>);
 
@@ -35,7 +37,11 @@ impl Tree {
             b"*?[x]",
             b"colon:name",
         ];
-        for name in names {
+        let fits = |name: &&[u8]| {
+            let text = std::str::from_utf8(name);
+            text.is_ok_and(|text| !text.contains(['\n', '\u{1b}', '"', '\\', '*', ':']))
+        };
+        for name in names.into_iter().filter(|name| !under_wine() || fits(name)) {
             file(OsStr::from_bytes(name), name, 0o644);
         }
         file(OsStr::from_bytes(&[b'n'; 255]), b"long name", 0o600);
@@ -55,9 +61,6 @@ impl Tree {
         let sparse = fs::File::create(root.join("sparse")).unwrap();
         sparse.set_len(64 << 20).unwrap();
         std::os::unix::fs::FileExt::write_at(&sparse, b"in the middle", 20 << 20).unwrap();
-        std::os::unix::fs::symlink("plain", root.join("link")).unwrap();
-        std::os::unix::fs::symlink("/nowhere/at all", root.join("dangling")).unwrap();
-        std::os::unix::fs::symlink("../..", root.join("deep/up")).unwrap();
         let set = |name: &str, seconds| {
             let file = fs::File::open(root.join(name)).unwrap();
             file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds))
@@ -67,6 +70,12 @@ impl Tree {
         set("none", 2_000_000_000);
         set("deep/er", 1_000_000_000);
         fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o500)).unwrap();
+        if left_out_under_wine("Windows holds no such names, modes, links and pipes") {
+            return Self(describe(root));
+        }
+        std::os::unix::fs::symlink("plain", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("/nowhere/at all", root.join("dangling")).unwrap();
+        std::os::unix::fs::symlink("../..", root.join("deep/up")).unwrap();
         let tree = Self(describe(root));
         // It is not copied, and not compared.
         let pipe = CString::new(root.join("pipe").as_os_str().as_bytes()).unwrap();
@@ -106,7 +115,8 @@ fn describe(root: &Path) -> BTreeMap<PathBuf, String> {
             let path = folder.join(entry.file_name());
             let metadata = entry.metadata().unwrap();
             // The folder on top has changed since it was described.
-            let state = format!("{:o} {}", metadata.mode(), metadata.mtime());
+            let mode = if under_wine() { 0 } else { metadata.mode() };
+            let state = format!("{mode:o} {}", metadata.mtime());
             let what = if metadata.is_symlink() {
                 format!("link to {:?}", fs::read_link(entry.path()).unwrap())
             } else if metadata.is_dir() {
@@ -114,7 +124,7 @@ fn describe(root: &Path) -> BTreeMap<PathBuf, String> {
                 format!("folder {state}")
             } else if metadata.is_file() {
                 let content = fs::read(entry.path()).unwrap();
-                let holes = metadata.blocks() * 512 < metadata.len() / 2;
+                let holes = !under_wine() && metadata.blocks() * 512 < metadata.len() / 2;
                 format!(
                     "{state} {} {:x} holes {holes}",
                     content.len(),

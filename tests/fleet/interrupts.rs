@@ -2,21 +2,15 @@
 
 use super::*;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-fn start(sandbox: &Sandbox, command: &str) -> Child {
+use support::Interrupts;
+
+fn start(sandbox: &Sandbox, command: &str) -> (Child, Interrupts) {
     let mut exec = sandbox.eic_term(["exec", "web-*", "--", command]);
-    exec.stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
+    let interrupts = Interrupts::of(&mut exec);
+    let pipes = exec.stdout(Stdio::piped()).stderr(Stdio::piped());
+    (pipes.spawn().unwrap(), interrupts)
 }
 
 /// Reads lines until all endless ones have said that they run.
@@ -30,14 +24,11 @@ fn wait_for(child: &mut Child, count: usize) -> BufReader<std::process::ChildStd
 
 #[test]
 fn the_first_asks_and_tells_and_the_second_ends() {
-    if support::left_out_under_wine("signals come from a terminal there") {
-        return;
-    }
     let sandbox = Sandbox::with(healthy(5));
     let command = by_instance(&[(0, "echo done")], "echo up; exec sleep 1000");
-    let mut child = start(&sandbox, &command);
+    let (mut child, interrupts) = start(&sandbox, &command);
     let _open = wait_for(&mut child, 5);
-    interrupt(&child);
+    interrupts.press(&child);
     let mut stderr = String::new();
     child
         .stderr
@@ -52,17 +43,17 @@ fn the_first_asks_and_tells_and_the_second_ends() {
     );
     assert!(stderr.contains("1 ok, 4 not finished"), "{stderr}");
     // Those that do not stop when asked are left.
-    let mut child = start(
+    let (mut child, interrupts) = start(
         &sandbox,
         "trap '' INT TERM; echo up; while :; do sleep 1; done",
     );
     let _open = wait_for(&mut child, 5);
-    interrupt(&child);
+    interrupts.press(&child);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
     assert!(line.contains("Ctrl-C once more"), "{line}");
-    interrupt(&child);
+    interrupts.press(&child);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");

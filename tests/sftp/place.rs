@@ -6,13 +6,15 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use super::support::{
-    Outcome, binary, find_sftp_server, left_out_under_wine, noise, peer, run_with_input,
+    Outcome, binary, find_sftp_server, noise, peer, run_with_input, started_by_ours, under_wine,
 };
 
 /// Two folders that are made anew for each run, at the same path.
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) server: String,
+    /// The same as our binary can start it.
+    pub(crate) our_server: String,
     /// Our binary under the name `sftp`.
     pub(crate) ours: String,
 }
@@ -20,9 +22,6 @@ pub(crate) struct Place {
 impl Place {
     /// `None`, said, where a program is missing.
     pub(crate) fn new() -> Option<Self> {
-        if left_out_under_wine("folders are named as Unix does, and compared with modes") {
-            return None;
-        }
         let server = find_sftp_server()?.display().to_string();
         if !peer("sftp") {
             return None;
@@ -31,9 +30,11 @@ impl Place {
         let ours = folder.path().join("sftp");
         symlink(binary(), &ours).unwrap();
         let ours = ours.display().to_string();
+        let our_server = started_by_ours(&[&server]);
         Some(Self {
             folder,
             server,
+            our_server,
             ours,
         })
     }
@@ -81,7 +82,10 @@ impl Place {
         for name in ["sent", "tree/one", "tree/inner/two", "program", "locked"] {
             std::fs::write(local.join(name), name).unwrap();
         }
-        symlink("one", local.join("tree/link")).unwrap();
+        // Wine's programs do not see that it is a link.
+        if !under_wine() {
+            symlink("one", local.join("tree/link")).unwrap();
+        }
         for (path, mode) in [
             (local.join("sent"), 0o604),
             (local.join("program"), 0o750),
@@ -137,6 +141,9 @@ impl Place {
             let age = written.duration_since(SystemTime::UNIX_EPOCH).unwrap();
             let time = (age.as_secs() < 1_500_000_000).then_some(age.as_secs());
             let name = path.strip_prefix(self.folder.path()).unwrap();
+            if under_wine() {
+                return format!("{} {content} {time:?}", name.display());
+            }
             format!("{} {mode:o} {content} {time:?}", name.display())
         };
         let mut paths = tree(&self.path("remote"));
@@ -154,10 +161,17 @@ impl Place {
         run_with_input(command, batch.as_bytes())
     }
 
-    /// A program that takes sftp(1)'s command line, with a server on this machine.
-    pub(crate) fn local(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+    /// OpenSSH's program with a server on this machine.
+    pub(crate) fn theirs(&self) -> Command {
+        let mut command = Command::new("sftp");
         command.args(["-b", "-", "-D", &self.server]);
+        command
+    }
+
+    /// Our binary under its name with the same server.
+    pub(crate) fn ours(&self) -> Command {
+        let mut command = Command::new(&self.ours);
+        command.args(["-b", "-", "-D", &self.our_server]);
         command
     }
 }

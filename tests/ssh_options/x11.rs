@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::support::{Outcome, run};
+use super::support::{Outcome, left_out_under_wine, run};
 use super::{Config, Ended, Place};
 
 const PROGRAMS: [&str; 6] = ["sshd", "ssh-keygen", "Xvfb", "xauth", "xdpyinfo", "xprop"];
@@ -25,6 +25,10 @@ struct Screen<'a> {
 
 impl Desk {
     fn new() -> Option<Self> {
+        if left_out_under_wine("X servers are on Unix sockets, and xauth is no program of Windows")
+        {
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("there").display().to_string();
         // Where there is none yet, xauth says so in the middle of what is compared.

@@ -63,6 +63,17 @@ pub(crate) fn beside_the_program(name: &str) -> std::path::PathBuf {
     wine::launcher(&program.with_file_name(name))
 }
 
+/// The words that start a program of this system from the one under test: Wine gives those no pipes, and another leads to it.
+pub(crate) fn started_by_ours(words: &[&str]) -> String {
+    #[cfg(unix)]
+    if under_wine() {
+        let program = wine::program().expect("a Windows program");
+        let relay = program.with_file_name("to-port.exe");
+        return format!("{} {}", relay.display(), wine::port_of(words));
+    }
+    words.join(" ")
+}
+
 /// Whether the binary under test is run by Wine.
 pub(crate) fn under_wine() -> bool {
     #[cfg(unix)]
@@ -77,6 +88,32 @@ pub(crate) fn left_out_under_wine(reason: &str) -> bool {
         println!("LEFT OUT under Wine: {reason}");
     }
     under_wine()
+}
+
+/// The way to press Ctrl-C on a program in no terminal.
+pub(crate) struct Interrupts(tempfile::TempDir);
+
+impl Interrupts {
+    /// Of a program that is to be started: Wine makes no event of a signal, a helper around the program does.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        if under_wine() {
+            command.env("EVENTS_ASK", folder.path().join("ask"));
+        }
+        Self(folder)
+    }
+
+    pub(crate) fn press(&self, child: &Child) {
+        if under_wine() {
+            let written = self.0.path().join("written");
+            std::fs::write(&written, "0").expect("it is written");
+            std::fs::rename(written, self.0.path().join("ask")).expect("it is there");
+            return;
+        }
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
 }
 
 /// Gives a program a home folder.

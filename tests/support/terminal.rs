@@ -39,6 +39,14 @@ impl Terminal {
         Self::start_with(sandbox, variables, &console[0], &words)
     }
 
+    /// The same under another of its names.
+    pub(crate) fn start_named(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
+        let console = super::in_console();
+        let program = std::path::Path::new(&console[1]).with_file_name(format!("{name}.exe"));
+        let words = [&[program.to_str().unwrap()], args].concat();
+        Self::start_with(sandbox, &[], &console[0], &words)
+    }
+
     /// With these variables besides the region's.
     pub(crate) fn start_with(
         sandbox: &Sandbox,
@@ -92,6 +100,31 @@ impl Terminal {
     /// The process that was started.
     pub(crate) fn id(&self) -> u32 {
         self.child.process_id().unwrap()
+    }
+
+    /// The process of the program under test, where [`Self::start_ours`] started it: under Wine there is a helper before it.
+    pub(crate) fn program_id(&self) -> u32 {
+        if !under_wine() {
+            return self.id();
+        }
+        let asked = self.asked.path().display().to_string();
+        let is_ours = |process: &std::path::Path| {
+            let read = |name| std::fs::read(process.join(name)).unwrap_or_default();
+            let [words, variables] = ["cmdline", "environ"]
+                .map(|name| String::from_utf8_lossy(&read(name)).into_owned());
+            let program = words.split('\0').next().unwrap_or_default();
+            program.contains("eic-term.exe") && variables.contains(&asked)
+        };
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut processes = processes.map(|entry| entry.path());
+        let process = processes.find(|process| is_ours(process)).unwrap();
+        process
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     pub(crate) fn type_keys(&mut self, keys: &str) {

@@ -1,8 +1,11 @@
 //! The Windows binary, run by Wine: `EIC_TERM_BIN` names an `.exe`.
 
 use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Where Debian has the 64-bit loader; `wine` there asks for 32-bit parts.
 const LOADER: &str = "/usr/lib/wine/wine64";
@@ -48,6 +51,9 @@ fn script(program: &Path) -> String {
         format!("program='{}'", program.display()),
         format!("called='{folder}'/\"${{0##*/}}.exe\""),
         "[ -e \"$called\" ] && program=$called".to_owned(),
+        // Wine's conhost reads keys from the first moment that a program wants some; until then the terminal is its own.
+        "[ -t 0 ] && stty -icanon -echo -icrnl -isig".to_owned(),
+        format!("[ \"$EVENTS_ASK\" ] && exec {loader} '{folder}/events.exe' \"$program\" \"$@\""),
         format!("[ \"$AT_HOME\" ] && exec {loader} '{folder}/at-home.exe' \"$program\" \"$@\""),
         format!("exec {loader} \"$program\" \"$@\"\n"),
     ]
@@ -62,4 +68,22 @@ fn write(launcher: &Path, script: &str) {
     let path = file.into_temp_path();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it may run");
     path.persist(launcher).expect("it is there");
+}
+
+/// A port of loopback, at which each connection is a program of this system, by its standard streams.
+pub(crate) fn port_of(words: &[&str]) -> u16 {
+    let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its number").port();
+    // It ends with the tests.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let output = OwnedFd::from(stream.try_clone().expect("a handle"));
+            let mut program = Command::new(&words[0]);
+            let program = program.args(&words[1..]).stdin(OwnedFd::from(stream));
+            let mut child = program.stdout(output).spawn().expect("it starts");
+            std::thread::spawn(move || child.wait());
+        }
+    });
+    port
 }

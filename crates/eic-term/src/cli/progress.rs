@@ -67,6 +67,7 @@ impl Content {
     fn show(&mut self, text: String) {
         if self.shown != text {
             let up = UP.repeat(self.shown.matches('\n').count());
+            let _obedient = terminal::obey_sequences();
             write!(io::stderr().lock(), "{up}{ERASE}{text}").ok();
             self.shown = text;
         }

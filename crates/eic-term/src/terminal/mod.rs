@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::pty::WindowSize;
 
 pub use leftovers::Leftovers;
-pub use platform::{Keyboard, RawTerminal, Resizes, Screen, Terminations};
+pub use platform::{Keyboard, Obedient, RawTerminal, Resizes, Screen, Terminations};
 pub use question::{ask, can_ask};
 
 /// What an interactive session needs of the local side.
@@ -81,6 +81,13 @@ pub fn input() -> Box<dyn AsyncRead + Send + Unpin> {
 #[must_use]
 pub fn output() -> Box<dyn AsyncWrite + Send + Unpin> {
     platform::output()
+}
+
+/// Has the terminal at standard error obey VT sequences until what is returned is dropped: a Windows console otherwise
+/// shows them. One that knows none, and what is no terminal, stays as it is.
+#[must_use]
+pub fn obey_sequences() -> Obedient {
+    platform::obey_sequences()
 }
 
 /// Returns the terminal's size; 80 by 24 where it is unknown.

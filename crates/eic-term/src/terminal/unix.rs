@@ -56,6 +56,14 @@ pub(super) fn size() -> Option<WindowSize> {
     })
 }
 
+/// A terminal that obeys VT sequences, as each does here.
+#[derive(Debug)]
+pub struct Obedient;
+
+pub(super) fn obey_sequences() -> Obedient {
+    Obedient
+}
+
 pub(super) fn modes() -> Vec<(u8, u32)> {
     super::modes::current()
 }

@@ -67,6 +67,18 @@ pub(super) fn size() -> Option<WindowSize> {
     })
 }
 
+/// A terminal that obeys VT sequences, until this is dropped.
+#[derive(Debug)]
+pub struct Obedient {
+    _mode: Option<Mode>,
+}
+
+pub(super) fn obey_sequences() -> Obedient {
+    Obedient {
+        _mode: Mode::change(&io::stderr(), &[vt_output]).ok(),
+    }
+}
+
 pub(super) fn input() -> Box<dyn AsyncRead + Send + Unpin> {
     Box::new(tokio::io::stdin())
 }

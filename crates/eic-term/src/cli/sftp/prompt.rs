@@ -35,7 +35,8 @@ type Keyboard = Editor<Names, DefaultHistory>;
 /// Asks for commands until a person leaves.
 pub(super) async fn run(client: &mut Client) -> Result<ExitCode, Failure> {
     let mut keyboard = keyboard()?;
-    hear_interrupts().await;
+    // Ctrl-C between two commands, or twice on one, does not end us.
+    let _heard = platform::interrupts();
     loop {
         keyboard.set_helper(Some(Names::of(client)));
         let (returned, typed) = ask(keyboard).await?;
@@ -53,15 +54,6 @@ pub(super) async fn run(client: &mut Client) -> Result<ExitCode, Failure> {
             Done::Lost => return Ok(ExitCode::from(FAILED)),
             Done::Good | Done::Failed | Done::Interrupted => {}
         }
-    }
-}
-
-/// Sees to it that Ctrl-C between two commands does not end us.
-async fn hear_interrupts() {
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        () = std::future::ready(()) => {}
     }
 }
 

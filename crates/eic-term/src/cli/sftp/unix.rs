@@ -10,6 +10,7 @@ use std::process::Command;
 
 use eic_term::files::Attributes;
 use rustix::fs::Mode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Lists files.
 pub(super) const LIST: &str = "ls";
@@ -57,4 +58,9 @@ pub(super) fn undisturbed(program: &OsStr) -> Command {
         .args(["-c", "trap '' INT; exec \"$0\" \"$@\""])
         .arg(program);
     command
+}
+
+/// Hears Ctrl-C, which therefore does not end us.
+pub(super) fn interrupts() -> io::Result<Signal> {
+    signal(SignalKind::interrupt())
 }

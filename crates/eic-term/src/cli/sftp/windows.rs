@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use eic_term::files::Attributes;
+use tokio::signal::windows::{CtrlC, ctrl_c};
 
 /// Lists files.
 pub(super) const LIST: &str = "dir";
@@ -73,4 +74,9 @@ pub(super) fn undisturbed(program: &OsStr) -> Command {
     let mut command = Command::new(program);
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
     command
+}
+
+/// Hears Ctrl-C, which does not end us as long as this is there.
+pub(super) fn interrupts() -> io::Result<CtrlC> {
+    ctrl_c()
 }

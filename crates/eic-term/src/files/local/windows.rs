@@ -3,12 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::windows::fs::FileExt;
+use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::LocalEntry;
 use crate::files::attributes::{Attributes, FileKind};
+
+/// What it takes to set times: `FILE_WRITE_ATTRIBUTES`.
+const WRITE_ATTRIBUTES: u32 = 0x100;
+/// What it takes to open a folder: `FILE_FLAG_BACKUP_SEMANTICS`.
+const BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
 /// A folder.
 #[derive(Debug)]
@@ -136,9 +141,12 @@ impl LocalFolder {
         file.set_times(times.set_modified(at(written)))
     }
 
-    /// A folder's own times stay as they are.
-    pub(in super::super) fn set_own(&self, _attributes: Attributes) -> io::Result<()> {
-        Ok(())
+    /// Sets the folder's own times.
+    pub(in super::super) fn set_own(&self, attributes: Attributes) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let options = options.access_mode(WRITE_ATTRIBUTES);
+        let folder = options.custom_flags(BACKUP_SEMANTICS).open(&self.path)?;
+        Self::set(&folder, attributes)
     }
 
     pub(in super::super) fn set_link(&self, _name: &OsStr, _of: Attributes) -> io::Result<()> {
