@@ -122,7 +122,7 @@ fn what_is_printed_is_written_once() {
         let drive = program.replace("Z:", "").replace('\\', "/");
         assert_eq!(size(&link), size(Path::new(&drive)));
         let lines = home.text(".ssh/config");
-        let command = format!("ProxyCommand {program} tunnel --public-key \"Z:\\");
+        let command = format!("ProxyCommand \"{program}\" tunnel --public-key \"Z:\\");
         assert!(lines.contains(&command), "{lines}");
         // git and rsync have a shell of Unix there.
         let command = format!("{} ssh", program.replace('\\', "/"));

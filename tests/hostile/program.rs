@@ -1,6 +1,6 @@
 //! The program against a hostile server: what it prints, how it exits, and how much memory it takes.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use eic_sandbox::Config;
 use super::packet::{CHANNEL, Packet, channel_request, data, disconnect, number};
 use super::server::{Case, Hostile, Step};
 use super::session::exit_signal;
-use super::support::Sandbox;
+use super::support::{Sandbox, under_wine};
 use super::transport::{Offer, Peer};
 use super::versions::HOSTILE_WORDS;
 
@@ -17,6 +17,8 @@ use super::versions::HOSTILE_WORDS;
 const MEMORY: u64 = 64 << 10;
 /// How long it may take; its own limits are 2 s a step and 4 s of silence.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How many times as long it may take under Wine, until all buffers on the way are full.
+const WINE: u32 = 3;
 
 struct Ended {
     code: Option<i32>,
@@ -46,30 +48,39 @@ fn exec_in(
     let limits = ["--connect-timeout=2", "--keepalive=1", "--host-key=off"];
     let words = [&["exec"][..], &direct, &limits, &["web-1", "--", "true"]].concat();
     let mut command = sandbox.eic_term(words);
-    watch(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    watch(command.stdout(Stdio::piped()))
 }
 
 /// Runs a program to its end, or puts one to it, and looks at its memory meanwhile.
 fn watch(command: &mut Command) -> Ended {
     let start = Instant::now();
+    let errors = super::support::errors(command);
     let mut child = command.spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    let mut stderr = child.stderr.take().unwrap();
+    let stderr = child.stderr.take();
     let stdout = std::thread::spawn(move || all(&mut stdout));
-    let stderr = std::thread::spawn(move || all(&mut stderr));
+    let stderr = std::thread::spawn(move || stderr.map(|mut stderr| all(&mut stderr)));
+    let limit = LIMIT * if under_wine() { WINE } else { 1 };
     let mut memory = 0;
     let status = loop {
         memory = memory.max(peak(&child));
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > LIMIT {
+        if start.elapsed() > limit {
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    let stderr = String::from_utf8(stderr.join().unwrap()).unwrap();
-    assert!(start.elapsed() < LIMIT, "it hung: {stderr}");
+    let said = match (stderr.join().unwrap(), errors) {
+        (None, Some(mut file)) => {
+            file.rewind().unwrap();
+            all(&mut file)
+        }
+        (said, _) => said.unwrap(),
+    };
+    let stderr = String::from_utf8(said).unwrap();
+    assert!(start.elapsed() < limit, "it hung: {stderr}");
     Ended {
         code: status.code(),
         stdout: stdout.join().unwrap(),
@@ -84,14 +95,12 @@ fn all(from: &mut impl Read) -> Vec<u8> {
     bytes
 }
 
-/// `VmHWM` of proc(5).
+/// `VmHWM` of proc(5); under Wine, which maps its files itself, what is resident now and comes from none.
 fn peak(child: &Child) -> u64 {
-    if super::support::under_wine() {
-        return 0;
-    }
+    let which = if under_wine() { "RssAnon:" } else { "VmHWM:" };
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
     let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
     line.map_or(0, |line| {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     })

@@ -218,7 +218,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
 
 /// Gives a program a pipe for standard error; under Wine a file, which is returned: every program that it starts has the
 /// same there, for Wine's own messages, as long as it runs.
-fn errors(command: &mut Command) -> Option<File> {
+pub(crate) fn errors(command: &mut Command) -> Option<File> {
     if !under_wine() {
         command.stderr(Stdio::piped());
         return None;
