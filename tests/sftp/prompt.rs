@@ -24,7 +24,7 @@ fn prompt(place: &Place, sandbox: &Sandbox, options: &str) -> Terminal {
         return terminal;
     }
     let script = format!(
-        "before=$(stty -a); cd {}; {} {options} -D {}; echo \"code $?\"; [ \"$(stty -a)\" = \"$before\" ] && echo same",
+        "trap : INT; before=$(stty -a); cd {}; {} {options} -D {}; echo \"code $?\"; [ \"$(stty -a)\" = \"$before\" ] && echo same",
         place.text("local"),
         place.ours,
         place.server,
