@@ -134,6 +134,8 @@ async fn pour(
         let mut chunk = BytesMut::with_capacity(CHUNK);
         let count = from.read_buf(&mut chunk).await?;
         if count == 0 {
+            // A shutdown of standard output waits for nothing.
+            to.flush().await?;
             to.shutdown().await?;
             return Ok(total);
         }
