@@ -68,8 +68,8 @@ def markdown(rows):
 
 
 def binary(name):
-    """The release build of one of ours."""
-    return str(target_folder() / "release" / name)
+    """The build of one of ours that is measured."""
+    return str(target_folder() / os.environ.get("PROFILE", "release") / name)
 
 
 @functools.cache
