@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CIPHER = "aes128-gcm@openssh.com"  # As eic-term's own, where the processor has AES instructions.
 WEB = "i-0e1c0000000000001"  # Of the sandbox's fleet: the one with a public and a private address.
 
 
@@ -30,13 +31,14 @@ def in_region(script, rtt, arguments, options=("--sshd",)):
 
 
 def ssh(folder):
-    """OpenSSH with the region's key: nothing of the user's own, no connection shared, no question asked."""
+    """OpenSSH with the region's key and eic-term's cipher: nothing of the user's own, nothing shared, nothing asked."""
     return ["ssh", "-i", folder / "key", *ssh_options(folder)]
 
 
 def ssh_options(folder):
     options = {
         "BatchMode": "yes",
+        "Ciphers": CIPHER,
         "ControlMaster": "no",
         "ControlPath": "none",
         "IdentitiesOnly": "yes",
@@ -58,7 +60,7 @@ def address_of(instance):
 
 def machine():
     version = subprocess.run(["ssh", "-V"], capture_output=True, text=True).stderr.split(",")[0]
-    return f"{version}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}."
+    return f"{version}, {CIPHER}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}."
 
 
 def markdown(rows):
@@ -68,8 +70,8 @@ def markdown(rows):
 
 
 def binary(name):
-    """The release build of one of ours."""
-    return str(target_folder() / "release" / name)
+    """The build of one of ours that is measured."""
+    return str(target_folder() / os.environ.get("PROFILE", "release") / name)
 
 
 @functools.cache

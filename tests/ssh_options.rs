@@ -6,6 +6,8 @@
 
 mod support;
 
+#[path = "ssh_options/restricted.rs"]
+mod restricted;
 #[path = "ssh_options/x11.rs"]
 mod x11;
 
@@ -196,14 +198,7 @@ fn a_key_that_was_used_is_given_to_the_agent() {
     let Some(place) = Place::new(&["sshd", "ssh-keygen", "ssh-agent", "ssh-add"]) else {
         return;
     };
-    let socket = place.text("agent");
-    let mut agent = Command::new("ssh-agent");
-    agent.args(["-D", "-a", &socket]).stdout(Stdio::piped());
-    let mut agent = Ended(agent.spawn().unwrap());
-    // It says where it is when it is there.
-    let mut said = String::new();
-    let out = agent.0.stdout.as_mut().unwrap();
-    BufReader::new(out).read_line(&mut said).unwrap();
+    let (_agent, socket) = restricted::agent(&place);
     let list = || {
         run(Command::new("ssh-add")
             .arg("-l")

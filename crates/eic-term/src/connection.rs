@@ -17,7 +17,7 @@ use crate::error::{Cause, Error};
 use crate::flow::Flow;
 use crate::forward::Registry;
 use crate::handler::{End, Fate, Handler, HandlerError, OnBanner, end_of};
-use crate::login::{Credentials, Login};
+use crate::login::{Credentials, HostBound, Login};
 use crate::quota::Quota;
 use crate::session::{Session, limited};
 use crate::timeline::{Step, Timeline};
@@ -63,6 +63,7 @@ pub struct SessionBuilder {
     algorithms: AlgorithmLists,
     only: Option<Algorithm>,
     expires: Option<Instant>,
+    host_bound: bool,
     witnesses: Witnesses,
     timeline: Timeline,
     on_banner: Option<OnBanner>,
@@ -87,6 +88,7 @@ impl SessionBuilder {
             algorithms: AlgorithmLists::default(),
             only: None,
             expires: None,
+            host_bound: true,
             witnesses: Witnesses::default(),
             timeline: Timeline::new(),
             on_banner: None,
@@ -178,6 +180,14 @@ impl SessionBuilder {
         self
     }
 
+    /// Whether an agent's signatures name the host key, where the server takes such; they do by default
+    /// (`publickey-hostbound-v00@openssh.com`). Keys that `ssh-add -h` restricts need it beyond the first host.
+    #[must_use]
+    pub fn host_bound(mut self, host_bound: bool) -> Self {
+        self.host_bound = host_bound;
+        self
+    }
+
     /// Exchanges versions and keys with the server and believes its host key, or not.
     ///
     /// # Errors
@@ -188,6 +198,7 @@ impl SessionBuilder {
     {
         let _step = self.timeline.begin(Step::Handshake);
         let (fate, agreed) = (Fate::default(), Agreed::default());
+        let host_bound = HostBound::default();
         let (lent, x11) = (Lent::default(), x11::Shown::default());
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
         if self.algorithms.host_keys.is_empty() {
@@ -222,6 +233,7 @@ impl SessionBuilder {
             witnesses: self.witnesses,
             fate: fate.clone(),
             agreed: agreed.clone(),
+            host_bound: self.host_bound.then(|| host_bound.clone()),
             lent: lent.clone(),
             patience: patience.unwrap_or_default(),
             on_banner: self.on_banner,
@@ -240,6 +252,7 @@ impl SessionBuilder {
             name: self.peer,
             fate,
             agreed,
+            host_bound,
             lent,
             limit: self.limit,
             window: self.window,
@@ -304,6 +317,7 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) fate: Fate,
     pub(crate) agreed: Agreed,
+    pub(crate) host_bound: HostBound,
     pub(crate) lent: Lent,
     pub(crate) limit: Duration,
     /// The receive window of a channel, in bytes.

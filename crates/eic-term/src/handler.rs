@@ -15,6 +15,7 @@ use crate::agent::Lent;
 use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
 use crate::forward::{Address, Incoming, Registry};
+use crate::login::HostBound;
 use crate::quota::{Excess, Quota};
 use crate::trust::{HostKey, HostKeyError, HostKeyPolicy, Shown, Witnesses};
 use crate::x11;
@@ -129,6 +130,8 @@ pub(crate) struct Handler {
     pub(crate) witnesses: Witnesses,
     pub(crate) fate: Fate,
     pub(crate) agreed: Agreed,
+    /// Learnt at the exchange of keys; `None` where it is not wanted.
+    pub(crate) host_bound: Option<HostBound>,
     /// The ssh-agent that the server may use.
     pub(crate) lent: Lent,
     /// How long the server may be silent.
@@ -161,9 +164,12 @@ impl client::Handler for Handler {
         &mut self,
         _: Option<&[u8]>,
         names: &Names,
-        _: &mut Session,
+        session: &mut Session,
     ) -> Result<(), HandlerError> {
         tracing::info!("SSH2_MSG_NEWKEYS sent");
+        if let Some(host_bound) = &self.host_bound {
+            host_bound.learn(session.remote_sshid());
+        }
         self.agreed.set(Algorithms::new(names));
         Ok(self.quota.keys(Instant::now())?)
     }

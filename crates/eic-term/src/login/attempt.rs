@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Response};
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg};
+use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use russh::{AgentAuthError, MethodKind, Signer};
 
 use super::Answer;
+use super::bound::InAgent;
 use super::question::{Asker, Prompt, Question};
-use super::signer::{InMemory, WithPlainKey};
+use super::signer::InMemory;
 use crate::agent::{Agent, Stream};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -53,18 +54,17 @@ impl Connection {
                 self.certified(user, certificate, hash, &mut signer).await
             }
             (Key::InAgent(agent, key), None) => {
-                let (mut agent, key) = (self.agent(agent).await?, key.clone());
-                let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut agent);
+                let (mut signer, key) = (self.signer(agent, None).await?, key.clone());
+                let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut signer);
                 let answer = limited(Step::Login, PERSON, offer).await?;
                 self.signed_answer(answer)
             }
             (Key::InAgent(agent, _), Some(certificate)) if id.is_certificate_held => {
-                let mut agent = self.agent(agent).await?;
-                self.certified(user, certificate, hash, &mut agent).await
+                let mut signer = self.signer(agent, None).await?;
+                self.certified(user, certificate, hash, &mut signer).await
             }
             (Key::InAgent(agent, key), Some(certificate)) => {
-                let (agent, key) = (self.agent(agent).await?, key.clone());
-                let mut signer = WithPlainKey { agent, key };
+                let mut signer = self.signer(agent, Some(key.clone())).await?;
                 self.certified(user, certificate, hash, &mut signer).await
             }
             (Key::Elsewhere(_, holder), Some(certificate)) => {
@@ -109,6 +109,18 @@ impl Connection {
             agent.bind_session(binding, false).await.ok();
         }
         Ok(agent)
+    }
+
+    /// What signs with a key that an agent holds.
+    async fn signer(&self, agent: &Agent, key: Option<PublicKey>) -> Result<InAgent, Error> {
+        let binding = self.handle.agent_session_binding();
+        let names_host = self.peer.host_bound.is_known();
+        let host_key = binding.filter(|_| names_host);
+        Ok(InAgent {
+            agent: self.agent(agent).await?,
+            key,
+            host_key: host_key.map(|binding| binding.host_key().to_vec()),
+        })
     }
 
     /// The hash for an RSA key's signature: the server's best of those that may be, else the first of them.

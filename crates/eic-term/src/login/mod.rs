@@ -10,10 +10,12 @@ use crate::identity::Identity;
 use crate::session::Session;
 
 mod attempt;
+mod bound;
 mod credentials;
 mod question;
 mod signer;
 
+pub(crate) use bound::HostBound;
 pub use credentials::{Credentials, LoginMethod};
 use question::Asker;
 pub use question::{Answers, Prompt, Question};

@@ -13,11 +13,8 @@ use russh::keys::ssh_key::{self, Signature};
 use russh::keys::{HashAlg, PrivateKey};
 use russh::{AgentAuthError, Signer};
 
-use crate::agent::Stream;
 use crate::error::Cause;
 use crate::identity::{Identity, Key};
-use russh::keys::PublicKey;
-use russh::keys::agent::client::AgentClient;
 
 /// Signs for certificates: russh alone would sign for an RSA key's with SHA-1.
 pub(super) struct InMemory(pub(super) Arc<PrivateKey>);
@@ -52,26 +49,6 @@ fn signature(
         KeypairData::Rsa(pair) => (pair, hash).try_sign(data)?,
         pair => pair.try_sign(data)?,
     })
-}
-
-/// Signs with an agent's key for a certificate that the agent does not have.
-pub(super) struct WithPlainKey {
-    pub(super) agent: AgentClient<Stream>,
-    pub(super) key: PublicKey,
-}
-
-impl Signer for WithPlainKey {
-    type Error = AgentAuthError;
-
-    async fn auth_sign(
-        &mut self,
-        _: &AgentIdentity,
-        hash: Option<HashAlg>,
-        to_sign: Vec<u8>,
-    ) -> Result<Vec<u8>, AgentAuthError> {
-        let key = AgentIdentity::from(self.key.clone());
-        Ok(self.agent.sign_request(&key, hash, to_sign).await?)
-    }
 }
 
 type Signing = Pin<Box<dyn Future<Output = Result<Vec<u8>, Cause>> + Send>>;

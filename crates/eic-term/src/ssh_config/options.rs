@@ -107,6 +107,8 @@ pub struct ResolvedOptions {
     pub preferred_authentications: Vec<String>,
     /// Whether keys are tried.
     pub pubkey_authentication: bool,
+    /// Whether an agent's signatures name the host key.
+    pub host_bound: bool,
     /// Whether passwords are tried.
     pub password_authentication: bool,
     /// Whether the host's questions are answered.

@@ -123,6 +123,7 @@ impl Resolved {
         options.preferred_authentications = self.names(Key::PreferredAuthentications);
         let pubkey = self.text(Key::PubkeyAuthentication);
         options.pubkey_authentication = pubkey.as_deref() != Some("false");
+        options.host_bound = pubkey.as_deref() != Some("unbound");
         options.password_authentication = self.flag(Key::PasswordAuthentication);
         options.kbd_interactive_authentication = self.flag(Key::KbdInteractiveAuthentication);
         options.hostbased_authentication = self.flag(Key::HostbasedAuthentication);

@@ -40,6 +40,7 @@ pub(super) async fn log_in(
     let mut builder = SessionBuilder::new(name(options), known.clone())
         .limit(limit(options))
         .algorithms(super::algorithms(options))
+        .host_bound(options.host_bound)
         .on_banner(move |text| banner.banner(text));
     if options.server_alive_interval > 0 {
         let interval = Duration::from_secs(options.server_alive_interval.into());
