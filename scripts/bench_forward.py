@@ -29,19 +29,21 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench forward")
     parser.add_argument("--runs", type=int, default=RUNS, help="runs of each program [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
+    parser.add_argument("--cipher", help="that OpenSSH takes [default: its own choice]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
-        print(json.dumps(measure(Path(args.inside), args.runs, args.user)))
+        print(json.dumps(measure(Path(args.inside), args.runs, args.user, args.cipher)))
         return
-    print(table(in_region(__file__, 0, ["--runs", str(args.runs), "--user", args.user])))
+    passed = ["--runs", str(args.runs), "--user", args.user, *(["--cipher", args.cipher] if args.cipher else [])]
+    print(table(in_region(__file__, 0, passed)))
     print(f"\nMedians of {args.runs} runs of 1 GiB and of {SHORT} short connections; {machine()}")
 
 
-def measure(folder, runs, user):
+def measure(folder, runs, user, cipher):
     """Seconds by program and by what is done."""
     source, sink, echo = serve(send), serve(swallow), serve(answer)
-    commands = programs(user, folder)
+    commands = programs(user, folder, ["-c", cipher] if cipher else [])
     seconds = {name: {"back": [], "there": [], "short": []} for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -54,15 +56,15 @@ def measure(folder, runs, user):
     return seconds
 
 
-def programs(user, folder):
+def programs(user, folder, cipher):
     """The command lines up to -L, by what the table calls them."""
     eic_term, address, port = binary("eic-term"), *address_of(WEB)
     proxy = ["-o", f"ProxyCommand='{eic_term}' tunnel %h"]
     return {
         "direct: eic-term forward": [eic_term, "forward", f"{user}@{WEB}"],
-        "direct: ssh -N": [*ssh(folder), "-N", "-p", port, f"{user}@{address}"],
+        "direct: ssh -N": [*ssh(folder), *cipher, "-N", "-p", port, f"{user}@{address}"],
         "endpoint: eic-term forward": [eic_term, "forward", *THROUGH, f"{user}@{WEB}"],
-        "endpoint: ssh -N over eic-term tunnel": [*ssh(folder), "-N", *proxy, f"{user}@{WEB}"],
+        "endpoint: ssh -N over eic-term tunnel": [*ssh(folder), *cipher, "-N", *proxy, f"{user}@{WEB}"],
     }
 
 

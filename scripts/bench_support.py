@@ -11,7 +11,6 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CIPHER = "aes128-gcm@openssh.com"  # As eic-term's own, where the processor has AES instructions.
 WEB = "i-0e1c0000000000001"  # Of the sandbox's fleet: the one with a public and a private address.
 
 
@@ -31,14 +30,13 @@ def in_region(script, rtt, arguments, options=("--sshd",)):
 
 
 def ssh(folder):
-    """OpenSSH with the region's key and eic-term's cipher: nothing of the user's own, nothing shared, nothing asked."""
+    """OpenSSH with the region's key: nothing of the user's own, no connection shared, no question asked."""
     return ["ssh", "-i", folder / "key", *ssh_options(folder)]
 
 
 def ssh_options(folder):
     options = {
         "BatchMode": "yes",
-        "Ciphers": CIPHER,
         "ControlMaster": "no",
         "ControlPath": "none",
         "IdentitiesOnly": "yes",
@@ -60,7 +58,7 @@ def address_of(instance):
 
 def machine():
     version = subprocess.run(["ssh", "-V"], capture_output=True, text=True).stderr.split(",")[0]
-    return f"{version}, {CIPHER}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}."
+    return f"{version}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}."
 
 
 def markdown(rows):
