@@ -1,6 +1,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use russh::keys::ssh_key::LineEnding;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
@@ -45,6 +46,8 @@ impl SshdProgram {
 pub(crate) struct Sshd {
     program: SshdProgram,
     folder: PathBuf,
+    /// Held while keys are listed and written: an older list must not replace a newer one.
+    publishing: Mutex<()>,
 }
 
 impl Sshd {
@@ -62,6 +65,7 @@ impl Sshd {
         let sshd = Self {
             program: program.clone(),
             folder,
+            publishing: Mutex::default(),
         };
         sshd.write(keys, host_keys, options)
             .map_err(|source| Error::Folder { source })?;
@@ -143,6 +147,8 @@ impl Sshd {
     /// # Errors
     /// When the file cannot be replaced.
     pub(crate) fn publish(&self, instance: &str, os_user: &str, keys: &Keys) -> io::Result<()> {
+        let publishing = self.publishing.lock();
+        let _one = publishing.unwrap_or_else(PoisonError::into_inner);
         let folder = self.authorized_keys_folder();
         let mut file = tempfile::NamedTempFile::new_in(&folder)?;
         let lines = authorized_keys(&keys.pushed(instance, os_user, Instant::now()));
