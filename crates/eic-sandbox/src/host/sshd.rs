@@ -211,3 +211,37 @@ impl Sshd {
         self.folder.join("authorized_keys")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use russh::keys::{Algorithm, PrivateKey};
+
+    use super::*;
+
+    #[test]
+    fn of_keys_pushed_at_once_none_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, life) = (SshdProgram(PathBuf::new()), Duration::from_secs(60));
+        let keys = Keys::new(life, Duration::ZERO, Vec::new());
+        let host_keys = HostKeys::generate("i-1").unwrap();
+        let path = folder.path().to_owned();
+        let sshd = Sshd::new(&program, path, &keys, &host_keys, &[]).unwrap();
+        for round in 1..=20 {
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let mut random = russh::keys::key::safe_rng();
+                        let key = PrivateKey::random(&mut random, Algorithm::Ed25519).unwrap();
+                        keys.push("i-1", "root", key.public_key().clone(), Instant::now());
+                        sshd.publish("i-1", "root", &keys).unwrap();
+                    });
+                }
+            });
+            let file = sshd.authorized_keys_folder().join("root");
+            assert_eq!(fs::read_to_string(file).unwrap().lines().count(), 8 * round);
+        }
+    }
+}
