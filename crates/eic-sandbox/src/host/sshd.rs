@@ -214,9 +214,11 @@ impl Sshd {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::thread;
     use std::time::Duration;
 
+    use russh::keys::key::safe_rng;
     use russh::keys::{Algorithm, PrivateKey};
 
     use super::*;
@@ -230,18 +232,21 @@ mod tests {
         let path = folder.path().to_owned();
         let sshd = Sshd::new(&program, path, &keys, &host_keys, &[]).unwrap();
         for round in 1..=20 {
+            let start = Barrier::new(16);
             thread::scope(|scope| {
-                for _ in 0..8 {
+                for _ in 0..16 {
                     scope.spawn(|| {
-                        let mut random = russh::keys::key::safe_rng();
-                        let key = PrivateKey::random(&mut random, Algorithm::Ed25519).unwrap();
-                        keys.push("i-1", "root", key.public_key().clone(), Instant::now());
+                        let made = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519);
+                        let key = made.unwrap().public_key().clone();
+                        start.wait();
+                        keys.push("i-1", "root", key, Instant::now());
                         sshd.publish("i-1", "root", &keys).unwrap();
                     });
                 }
             });
             let file = sshd.authorized_keys_folder().join("root");
-            assert_eq!(fs::read_to_string(file).unwrap().lines().count(), 8 * round);
+            let lines = fs::read_to_string(file).unwrap().lines().count();
+            assert_eq!(lines, 16 * round);
         }
     }
 }
