@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf, copy_buf};
 use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
+use crate::flow::{Lane, Outlet};
 use crate::pty::WindowSize;
 use crate::pump::{self, Replies, Sink, Sinks};
 use crate::session::Session;
@@ -37,11 +39,13 @@ pub struct Child {
     /// Its standard input; dropping or shutting it down sends end-of-file.
     pub stdin: Option<ChildStdin>,
     /// Its standard output. Read it: of what nobody takes, a receive window (4 MiB) waits in memory; beside other channels the rest
-    /// waits in a temporary file, 1 GiB at most.
+    /// waits in a temporary file, 1 GiB at most. `None` where it goes [elsewhere](crate::Command::stdout_to).
     pub stdout: Option<ChildOutput>,
     /// Its standard error; stays empty with a pseudo-terminal.
     pub stderr: Option<ChildOutput>,
     link: Link,
+    /// What writes the output of a shared session's child elsewhere.
+    writing: Option<AbortOnDropHandle<()>>,
 }
 
 /// What a child is reached through besides its streams.
@@ -55,15 +59,25 @@ struct Open {
     session: Session,
     writer: Arc<ChannelWriteHalf<Msg>>,
     ended: oneshot::Receiver<Option<ExitStatus>>,
+    /// Where its standard output goes, if not to a reader.
+    lane: Option<Lane>,
     _open: oneshot::Sender<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(lane) = &self.lane {
+            lane.close();
+        }
+    }
 }
 
 impl Child {
     pub(crate) fn new(
         session: Session,
-        reader: ChannelReadHalf,
-        writer: Arc<ChannelWriteHalf<Msg>>,
+        (reader, writer): (ChannelReadHalf, Arc<ChannelWriteHalf<Msg>>),
         has_terminal: bool,
+        stdout: Option<Outlet>,
     ) -> (Self, Replies) {
         let (buffer, patience) = if has_terminal {
             (TERMINAL_BUFFER, TERMINAL_PATIENCE)
@@ -71,26 +85,40 @@ impl Child {
             let window = session.peer().window as usize;
             (window.max(TERMINAL_BUFFER), PATIENCE)
         };
-        let (stdout, stdout_sink) = tokio::io::duplex(buffer);
-        let (stderr, stderr_sink) = tokio::io::duplex(buffer);
         let (open, dropped) = oneshot::channel();
         let flow = &session.peer().flow;
+        let intake = || flow.intake(PACKET, patience);
+        let pipe = || {
+            let (from, to) = tokio::io::duplex(buffer);
+            (
+                Some(ChildOutput::new(from)),
+                Sink::new(Box::new(to), intake()),
+            )
+        };
+        let lane = stdout.map(|to| flow.lanes.open(writer.id(), to));
+        let (stdout, stdout_sink) = match &lane {
+            Some(lane) => (None, Sink::beside(lane.clone(), intake())),
+            None => pipe(),
+        };
+        let (stderr, stderr_sink) = pipe();
         let sinks = Sinks {
-            stdout: Sink::new(stdout_sink, flow.intake(PACKET, patience)),
-            stderr: Sink::new(stderr_sink, flow.intake(PACKET, patience)),
+            stdout: stdout_sink,
+            stderr: stderr_sink,
             seat: flow.crowd.enter(),
         };
         let (replies, ended) = pump::start(reader, writer.clone(), sinks, dropped);
         let child = Self {
             stdin: Some(ChildStdin::new(&writer)),
-            stdout: Some(ChildOutput::new(stdout)),
-            stderr: Some(ChildOutput::new(stderr)),
+            stdout,
+            stderr,
             link: Link::Channel(Open {
                 session,
                 writer,
                 ended,
+                lane,
                 _open: open,
             }),
+            writing: None,
         };
         (child, replies)
     }
@@ -111,7 +139,24 @@ impl Child {
             stdout: Some(ChildOutput::new(stdout)),
             stderr: Some(ChildOutput::new(stderr)),
             link: Link::Shared(held),
+            writing: None,
         }
+    }
+
+    /// Writes its standard output there, if anywhere.
+    pub(crate) fn with_stdout_to(mut self, to: Option<Outlet>) -> Self {
+        if let Some(mut to) = to
+            && let Some(from) = self.stdout.take()
+        {
+            self.writing = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                let mut from = BufReader::with_capacity(TERMINAL_BUFFER, from);
+                if copy_buf(&mut from, &mut to).await.is_err() {
+                    copy_buf(&mut from, &mut tokio::io::sink()).await.ok();
+                }
+                to.flush().await.ok();
+            })));
+        }
+        self
     }
 
     /// Waits for its end. Take and read the output streams first, or beside it.
@@ -124,7 +169,13 @@ impl Child {
                 Ok(Some(status)) => Ok(status),
                 Ok(None) | Err(_) => Err(open.session.peer().lost()),
             },
-            Link::Shared(held) => held.wait().await,
+            Link::Shared(held) => {
+                if let Some(writing) = &mut self.writing {
+                    writing.await.ok();
+                    self.writing = None;
+                }
+                held.wait().await
+            }
         }
     }
 

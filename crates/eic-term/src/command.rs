@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use crate::agent::Agent;
 use crate::child::{Child, ChildOutput, ExitStatus};
 use crate::error::Error;
+use crate::flow::Outlet;
 use crate::pty::Pty;
 use crate::pump::{Replies, Reply};
 use crate::session::{Session, limited};
@@ -59,6 +60,7 @@ pub struct Command {
     pty: Option<Pty>,
     agent: Option<Agent>,
     x11: Option<X11>,
+    stdout: Option<Outlet>,
 }
 
 impl Command {
@@ -82,6 +84,7 @@ impl Command {
             pty: None,
             agent: None,
             x11: None,
+            stdout: None,
         }
     }
 
@@ -122,24 +125,38 @@ impl Command {
         self
     }
 
+    /// Writes its standard output to `to`, as soon as it arrives: there is no [`Child::stdout`] then. [`Child::wait`]
+    /// returns when all of it is written. What a writer that has failed does not take is lost, as is what arrives after the
+    /// child is dropped.
+    #[must_use]
+    pub fn stdout_to(mut self, to: impl AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
+        self.stdout = Some(Box::new(to));
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// [`Error::Refused`] where the server says no, [`Error::Disconnected`] or [`Error::Timeout`].
-    pub async fn spawn(self) -> Result<Child, Error> {
+    pub async fn spawn(mut self) -> Result<Child, Error> {
+        let stdout = self.stdout.take();
         match &self.way {
-            Way::Own(session) => self.spawn_on(session).await,
-            Way::Shared(shared) => shared.clone().open(self.into()).await,
+            Way::Own(session) => self.spawn_on(session, stdout).await,
+            Way::Shared(shared) => {
+                let child = shared.clone().open(self.into()).await?;
+                Ok(child.with_stdout_to(stdout))
+            }
         }
     }
 
-    async fn spawn_on(&self, session: &Session) -> Result<Child, Error> {
+    async fn spawn_on(&self, session: &Session, stdout: Option<Outlet>) -> Result<Child, Error> {
         let peer = session.peer().clone();
         let _step = peer.timeline.begin(Step::Start);
         let (reader, writer) = session.open_channel().await?.split();
         let writer = Arc::new(writer);
         let has_terminal = self.pty.is_some();
-        let (child, replies) = Child::new(session.clone(), reader, writer.clone(), has_terminal);
+        let channel = (reader, writer.clone());
+        let (child, replies) = Child::new(session.clone(), channel, has_terminal, stdout);
         let x11 = self.x11.as_ref().map(|x11| session.show(x11));
         let x11 = x11.transpose()?;
         let started = async {

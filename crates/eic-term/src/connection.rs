@@ -211,7 +211,7 @@ impl SessionBuilder {
         if let Some(kind) = self.only {
             offered.key = vec![kind].into();
         }
-        let forwards = Registry::default();
+        let (forwards, flow) = (Registry::default(), Flow::default());
         let (alive, ended) = watch::channel(());
         let waits = self.misses.saturating_add(1);
         let patience = self
@@ -240,6 +240,7 @@ impl SessionBuilder {
             quota: Quota::of(self.rekey_bytes),
             forwards: forwards.clone(),
             x11: x11.clone(),
+            lanes: flow.lanes.clone(),
             _alive: alive,
         };
         let probation = Probation::default();
@@ -260,7 +261,7 @@ impl SessionBuilder {
             since: Instant::now(),
             expires: self.expires,
             timeline: self.timeline,
-            flow: Flow::default(),
+            flow,
             forwards,
             x11,
             announced,

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::agent::Lent;
 use crate::algorithms::{Agreed, Algorithms};
 use crate::error::Cause;
+use crate::flow::Lanes;
 use crate::forward::{Address, Incoming, Registry};
 use crate::login::HostBound;
 use crate::quota::{Excess, Quota};
@@ -143,6 +144,8 @@ pub(crate) struct Handler {
     pub(crate) forwards: Registry,
     /// The X server that the host may use.
     pub(crate) x11: x11::Shown,
+    /// The short way of what is shown.
+    pub(crate) lanes: Lanes,
     /// Dropped with the handler, when the connection has ended.
     pub(crate) _alive: watch::Sender<()>,
 }
@@ -183,6 +186,16 @@ impl client::Handler for Handler {
     }
 
     // OpenSSH's PROTOCOL §2.5. They are believed when they are proved, no sooner.
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        self.lanes.offer(channel, data);
+        Ok(())
+    }
+
     async fn openssh_ext_host_keys_announced(
         &mut self,
         keys: Vec<PublicKey>,

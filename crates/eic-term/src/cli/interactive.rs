@@ -3,18 +3,16 @@
 use std::collections::VecDeque;
 use std::io;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use eic_term::terminal::{
-    self, Console, Keyboard, Leftovers, RawTerminal, Resizes, Screen, Terminations,
-};
-use eic_term::{Child, ChildOutput, ChildStdin, Command, Pty, Session};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use eic_term::terminal::{self, Console, Keyboard, RawTerminal, Resizes, Screen, Terminations};
+use eic_term::{Child, ChildStdin, Command, Pty, Session};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::args::Interactive;
+use super::display::{Display, Opening};
 use super::escape::{Escape, Escapes, Typed};
 use super::expiry;
 use super::forwards::{Forwards, last_connections};
@@ -26,14 +24,10 @@ use super::ui::Ui;
 
 /// How far the host may be ahead of the terminal, in bytes: 3 MB/s at 80 ms of round trip, and soon shown.
 pub(crate) const WINDOW: u32 = 256 << 10;
-/// How much output is shown at once, in bytes.
-const BUFFER: usize = 64 << 10;
 /// How much of what is typed waits for the network, in bytes; `~.` is still heard then.
 const MOST_UNSENT: usize = 4 << 20;
 /// How many things we have to say, or are told, may wait.
 const SAYINGS: usize = 256;
-/// How long the output has been quiet when we say something of our own: not in the middle of a sequence.
-const QUIET: Duration = Duration::from_millis(50);
 /// How long a terminal that shows nothing any more is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What stands before a line typed for us, after `~C`.
@@ -70,14 +64,24 @@ pub(crate) async fn interact(
         modes: terminal::modes(),
         ..Pty::new(term, size)
     };
-    let child = term::offer_env(command.pty(pty)).spawn().await?;
+    let (display, opening) = Display::new(recording.clone());
+    let command = term::offer_env(command.pty(pty).stdout_to(display));
+    let child = command.spawn().await?;
     if let Some(session) = session {
         ui.timeline(session.timeline());
     }
     let escapes = Escapes::new(args.escape_char.unwrap_or_default());
     // They go on while the last connections are waited for.
     let _forwards = forwards.clone();
-    let end = attach(child, session, forwards, escapes, recording.clone()).await;
+    let end = attach(
+        child,
+        session,
+        forwards,
+        escapes,
+        opening,
+        recording.clone(),
+    )
+    .await;
     if let (Some(path), Some(error)) = (&args.record, recording.and_then(|one| one.failure())) {
         ui.notice(&format!(
             "the recording {} was cut short: {error}",
@@ -113,17 +117,18 @@ async fn attach(
     session: Option<&Session>,
     forwards: Forwards,
     escapes: Escapes,
+    opening: Opening,
     recording: Option<Recording>,
 ) -> Result<End, Failure> {
     let console = open_console()?;
-    let leftovers = Arc::new(Mutex::new(Leftovers::default()));
-    let mut joined = Joined::new(child, console, escapes, recording, leftovers.clone())?;
-    joined.forwards = forwards;
-    let end = joined.run(session).await;
-    let mut last = leftovers
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .undo();
+    let (notes, told) = mpsc::channel(SAYINGS);
+    let mut joined = Joined::new(child, console.keyboard, escapes, recording, notes)?;
+    (joined.raw, joined.forwards) = (console.raw, forwards);
+    let shown = opening.open(console.screen);
+    let saying = AbortOnDropHandle::new(tokio::spawn(shown.clone().say(told)));
+    let end = joined.run(console.resizes, session).await;
+    drop(saying);
+    let mut last = shown.undo();
     if !matches!(end, Ok(End::Exited(_))) {
         // What we say next would stand behind a prompt.
         last.extend(b"\r\n");
@@ -151,66 +156,56 @@ fn open_console() -> Result<Console, Failure> {
 struct Joined {
     child: Child,
     raw: Option<RawTerminal>,
-    resizes: Resizes,
     terminations: Terminations,
     said: mpsc::Receiver<Typed>,
     help: String,
     forwards: Forwards,
     notes: mpsc::Sender<String>,
     recording: Option<Recording>,
-    shown: AbortOnDropHandle<io::Result<()>>,
     _typing: AbortOnDropHandle<()>,
 }
 
 impl Joined {
     fn new(
         mut child: Child,
-        console: Console,
+        keyboard: Keyboard,
         escapes: Escapes,
         recording: Option<Recording>,
-        leftovers: Arc<Mutex<Leftovers>>,
+        notes: mpsc::Sender<String>,
     ) -> Result<Self, Failure> {
         let failed = |source| Failure::new("cannot listen for signals", source);
         let terminations = Terminations::listen().map_err(failed)?;
         let help = escapes.help();
         let (to_us, said) = mpsc::channel(SAYINGS);
-        let (notes, told) = mpsc::channel(SAYINGS);
         let typing = Typing {
-            keyboard: console.keyboard,
+            keyboard,
             escapes,
             recording: recording.clone(),
             to_us,
             unsent: VecDeque::new(),
         };
         let stdin = child.stdin.take();
-        let output = child.stdout.take();
-        let show = Show {
-            screen: console.screen,
-            told,
-            leftovers,
-            recording: recording.clone(),
-            note: None,
-        };
         Ok(Self {
             child,
-            raw: console.raw,
-            resizes: console.resizes,
+            raw: None,
             terminations,
             said,
             help,
             forwards: Forwards::default(),
             notes,
             recording,
-            shown: AbortOnDropHandle::new(tokio::spawn(show.run(output))),
             _typing: AbortOnDropHandle::new(tokio::spawn(typing.run(stdin))),
         })
     }
 
-    async fn run(mut self, session: Option<&Session>) -> Result<End, Failure> {
+    async fn run(
+        mut self,
+        mut resizes: Resizes,
+        session: Option<&Session>,
+    ) -> Result<End, Failure> {
         let expires = session.and_then(Session::expires);
         let announce = expiry::announce(expires, self.notes.clone());
         tokio::pin!(announce);
-        let mut showing = true;
         let mut announcing = true;
         loop {
             tokio::select! {
@@ -218,10 +213,9 @@ impl Joined {
                     Typed::Escape(Escape::Disconnect) => return Ok(End::Disconnected),
                     other => self.hear(other, session).await?,
                 },
-                _ = &mut self.shown, if showing => showing = false,
-                size = self.resizes.next() => self.resize(size).await?,
+                size = resizes.next() => self.resize(size).await?,
                 signal = self.terminations.next() => return Ok(End::Terminated(signal)),
-                status = self.child.wait(), if !showing => return Ok(End::Exited(status?)),
+                status = self.child.wait() => return Ok(End::Exited(status?)),
                 () = &mut announce, if announcing => announcing = false,
             }
         }
@@ -325,56 +319,5 @@ impl Typing {
             }
             self.unsent.extend(keys);
         }
-    }
-}
-
-/// What shows the output, and between it what we have to say ourselves.
-struct Show {
-    screen: Screen,
-    told: mpsc::Receiver<String>,
-    leftovers: Arc<Mutex<Leftovers>>,
-    recording: Option<Recording>,
-    /// What waits for a quiet moment to be said.
-    note: Option<String>,
-}
-
-impl Show {
-    async fn run(mut self, output: Option<ChildOutput>) -> io::Result<()> {
-        let Some(mut output) = output else {
-            return Ok(());
-        };
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            tokio::select! {
-                biased;
-                read = output.read(&mut buffer) => match read? {
-                    0 => return Ok(()),
-                    count => self.show(buffer.get(..count).unwrap_or_default()).await?,
-                },
-                Some(note) = self.told.recv(), if self.note.is_none() => self.note = Some(note),
-                () = tokio::time::sleep(QUIET), if self.note.is_some() => self.say().await?,
-            }
-        }
-    }
-
-    /// Says all that there is to say.
-    async fn say(&mut self) -> io::Result<()> {
-        let mut text = self.note.take().unwrap_or_default();
-        while let Ok(more) = self.told.try_recv() {
-            text += &more;
-        }
-        self.screen.show(text.as_bytes()).await
-    }
-
-    async fn show(&mut self, output: &[u8]) -> io::Result<()> {
-        self.leftovers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .follow(output);
-        self.screen.show(output).await?;
-        if let Some(recording) = &self.recording {
-            recording.output(output);
-        }
-        Ok(())
     }
 }

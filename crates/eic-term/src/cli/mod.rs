@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod copying;
 mod cp;
+mod display;
 mod escape;
 mod exec;
 mod expiry;

@@ -8,6 +8,7 @@
 mod backlog;
 mod crowd;
 mod intake;
+mod lane;
 mod nudge;
 mod spool;
 mod transcript;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use backlog::Backlog;
 pub(crate) use crowd::{Crowd, Seat};
 pub(crate) use intake::{Intake, until};
+pub(crate) use lane::{Lane, Lanes, Outlet};
 pub(crate) use nudge::{NUDGE, Nudges};
 use spool::Spool;
 pub use transcript::{Transcript, Transcripts};
@@ -29,6 +31,7 @@ pub(crate) struct Flow {
     /// The forwarded connections alone.
     pub(crate) forwarded: Crowd,
     pub(crate) nudges: Arc<Nudges>,
+    pub(crate) lanes: Lanes,
     spool: Arc<Spool>,
 }
 

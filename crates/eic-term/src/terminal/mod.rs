@@ -22,7 +22,7 @@ mod system;
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::pty::WindowSize;
 
@@ -51,6 +51,17 @@ impl Console {
     /// pipes cannot; else the system's.
     pub fn open() -> io::Result<Self> {
         platform::open()
+    }
+}
+
+impl Screen {
+    /// Shows bytes, and returns when they are with the terminal.
+    ///
+    /// # Errors
+    /// The system's, such as [`io::ErrorKind::BrokenPipe`].
+    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes).await?;
+        self.flush().await
     }
 }
 

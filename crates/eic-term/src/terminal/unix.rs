@@ -2,15 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::process::{Signal as Number, kill_current_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -131,24 +133,28 @@ impl Drop for RawTerminal {
 }
 
 /// What is typed.
-pub struct Keyboard(Box<dyn AsyncRead + Send + Unpin>);
+pub struct Keyboard {
+    from: Box<dyn AsyncRead + Send + Unpin>,
+    buffer: Vec<u8>,
+}
 
 impl Keyboard {
     fn open() -> Self {
         let terminal = reopen(&io::stdin(), File::options().read(true));
-        Self(match terminal.map(Receiver::from_file_unchecked) {
-            Some(Ok(terminal)) => Box::new(terminal),
-            _ => input(),
-        })
+        Self {
+            from: match terminal.map(Receiver::from_file_unchecked) {
+                Some(Ok(terminal)) => Box::new(terminal),
+                _ => input(),
+            },
+            buffer: vec![0; BUFFER],
+        }
     }
 
     /// Waits for what is typed next; `None` at the end of input.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        let mut typed = Vec::with_capacity(BUFFER);
-        match self.0.read_buf(&mut typed).await {
-            Ok(1..) => Some(typed),
-            Ok(0) | Err(_) => None,
-        }
+        let count = self.from.read(&mut self.buffer).await.ok()?;
+        let typed = self.buffer.get(..count)?;
+        (!typed.is_empty()).then(|| typed.to_vec())
     }
 }
 
@@ -193,7 +199,7 @@ fn reopen(terminal: &impl AsFd, options: &mut OpenOptions) -> Option<File> {
 }
 
 /// Standard output or standard error.
-pub struct Screen(Box<dyn AsyncWrite + Send + Unpin>);
+pub struct Screen(Box<dyn AsyncWrite + Send + Sync + Unpin>);
 
 impl Screen {
     /// Returns standard output.
@@ -208,22 +214,76 @@ impl Screen {
         Self::open(&io::stderr(), tokio::io::stderr)
     }
 
-    fn open<S: AsyncWrite + Send + Unpin + 'static>(to: &impl AsFd, other: fn() -> S) -> Self {
+    fn open<S: AsyncWrite + Send + Sync + Unpin + 'static>(
+        to: &impl AsFd,
+        other: fn() -> S,
+    ) -> Self {
         let terminal = reopen(to, File::options().write(true));
-        let terminal = terminal.or_else(|| impatient(to));
-        Self(match terminal.map(Sender::from_file_unchecked) {
-            Some(Ok(terminal)) => Box::new(terminal),
-            _ => Box::new(other()),
-        })
+        match terminal.or_else(|| impatient(to)) {
+            Some(terminal) => Self(Box::new(Impatient {
+                terminal,
+                queued: None,
+            })),
+            None => Self(Box::new(other())),
+        }
+    }
+}
+
+/// What fails rather than waits. Only when it takes no more the system's event queue is asked to tell when it does
+/// again: in there it would wake us at every byte that it has taken.
+struct Impatient {
+    terminal: File,
+    queued: Option<Sender>,
+}
+
+impl AsyncWrite for Impatient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if let Some(queued) = &mut self.queued {
+                let written = ready!(Pin::new(queued).poll_write(cx, bytes));
+                self.queued = None;
+                return Poll::Ready(written);
+            }
+            match self.terminal.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let terminal = self.terminal.try_clone()?;
+                    self.queued = Some(Sender::from_file_unchecked(terminal)?);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return Poll::Ready(written),
+            }
+        }
     }
 
-    /// Shows bytes, and returns when they are with the terminal.
-    ///
-    /// # Errors
-    /// The system's, such as [`io::ErrorKind::BrokenPipe`].
-    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes).await?;
-        self.0.flush().await
+    /// Nothing is kept back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Screen {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
     }
 }
 

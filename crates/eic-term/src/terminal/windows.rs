@@ -4,13 +4,16 @@
 //! as a stream: the records carry the bytes of VT sequences one by one, wake us when the window is resized,
 //! and can be waited for together with the end of the session.
 
+use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::os::windows::io::{AsHandle, OwnedHandle};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Stdin};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Stdin};
 use tokio::signal::windows::{
     self as signal, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown,
 };
@@ -301,8 +304,8 @@ impl Keyboard {
 pub struct Screen(Sink);
 
 enum Sink {
-    Console(Arc<OwnedHandle>, Utf8),
-    Pipe(Box<dyn AsyncWrite + Send + Unpin>),
+    Console(Written),
+    Pipe(Box<dyn AsyncWrite + Send + Sync + Unpin>),
 }
 
 impl Screen {
@@ -317,23 +320,57 @@ impl Screen {
     pub fn stderr() -> Self {
         Self(console(&io::stderr()).unwrap_or_else(|| Sink::Pipe(Box::new(tokio::io::stderr()))))
     }
+}
 
-    /// Shows bytes, and returns when they are with the console.
-    ///
-    /// # Errors
-    /// The system's, such as [`io::ErrorKind::BrokenPipe`].
-    pub async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl AsyncWrite for Screen {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Sink::Console(console, decoder) => {
-                let (console, text) = (console.clone(), decoder.decode(bytes));
-                // A console whose text is being selected takes none meanwhile.
-                tokio::task::spawn_blocking(move || system::write(&console, &text)).await?
+            Sink::Console(console) => {
+                ready!(console.poll_written(cx))?;
+                console.write(bytes);
+                Poll::Ready(Ok(bytes.len()))
             }
-            Sink::Pipe(pipe) => {
-                pipe.write_all(bytes).await.map_err(closed)?;
-                pipe.flush().await.map_err(closed)
-            }
+            Sink::Pipe(pipe) => Pin::new(pipe).poll_write(cx, bytes).map_err(closed),
         }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Sink::Console(console) => console.poll_written(cx),
+            Sink::Pipe(pipe) => Pin::new(pipe).poll_flush(cx).map_err(closed),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+/// A console and what is being written to it: one whose text is being selected takes none meanwhile.
+struct Written {
+    console: Arc<OwnedHandle>,
+    decoder: Utf8,
+    writing: Option<tokio::task::JoinHandle<io::Result<()>>>,
+}
+
+impl Written {
+    fn write(&mut self, bytes: &[u8]) {
+        let (console, text) = (self.console.clone(), self.decoder.decode(bytes));
+        let write = move || system::write(&console, &text);
+        self.writing = Some(tokio::task::spawn_blocking(write));
+    }
+
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(writing) = &mut self.writing {
+            let written = ready!(Pin::new(writing).poll(cx));
+            self.writing = None;
+            written??;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -349,13 +386,17 @@ fn closed(error: io::Error) -> io::Error {
 fn console(of: &impl AsHandle) -> Option<Sink> {
     let handle = of.as_handle().try_clone_to_owned().ok()?;
     system::mode(&handle)?;
-    Some(Sink::Console(Arc::new(handle), Utf8::default()))
+    Some(Sink::Console(Written {
+        console: Arc::new(handle),
+        decoder: Utf8::default(),
+        writing: None,
+    }))
 }
 
 impl std::fmt::Debug for Sink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Console(..) => "Console",
+            Self::Console(_) => "Console",
             Self::Pipe(_) => "Pipe",
         })
     }
