@@ -101,6 +101,53 @@ async fn a_channel_that_nobody_reads_does_not_stall_the_others() {
     assert_eq!(late.len(), 3_000_000);
 }
 
+/// Runs a command whose output goes into a pipe, and returns what came out of it.
+async fn written(session: &Session, command: &str) -> Vec<u8> {
+    let (to, mut from) = tokio::io::duplex(1000);
+    let mut child = session
+        .command(command)
+        .stdout_to(to)
+        .spawn()
+        .await
+        .unwrap();
+    assert!(child.stdout.is_none());
+    let mut all = Vec::new();
+    let read = from.read_to_end(&mut all);
+    let (read, status) = tokio::join!(read, child.wait());
+    assert_eq!(
+        (read.unwrap(), status.unwrap().code()),
+        (all.len(), Some(7))
+    );
+    all
+}
+
+async fn output_goes_where_it_is_told() {
+    let key = EphemeralKey::generate().unwrap();
+    let sandbox = sandbox(&key);
+    let session = session(&sandbox, &key).await;
+    let numbers: String = (1..=200_000).map(|one| format!("{one}\n")).collect();
+    let flood = written(&session, "seq 1 200000; exit 7").await;
+    assert!(flood == numbers.as_bytes(), "{} bytes", flood.len());
+    let drops = "for i in 1 2 3 4 5; do echo $i; sleep 0.05; done; exit 7";
+    assert_eq!(written(&session, drops).await, b"1\n2\n3\n4\n5\n");
+    // One whose writer is gone still ends.
+    let (to, from) = tokio::io::duplex(10);
+    drop(from);
+    let command = session.command("seq 1 100000; exit 7").stdout_to(to);
+    let mut child = command.spawn().await.unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(7));
+}
+
+#[tokio::test]
+async fn output_goes_where_it_is_told_on_one_thread() {
+    output_goes_where_it_is_told().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn output_goes_where_it_is_told_on_two_threads() {
+    output_goes_where_it_is_told().await;
+}
+
 #[tokio::test]
 async fn input_ends_with_shutdown_or_drop() {
     let key = EphemeralKey::generate().unwrap();
@@ -127,6 +174,40 @@ async fn input_ends_with_shutdown_or_drop() {
             ("5", Some(0))
         );
     }
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_loses_nothing() {
+    let key = EphemeralKey::generate().unwrap();
+    let sandbox = sandbox(&key);
+    let session = session(&sandbox, &key).await;
+    let mut child = session.command("cat").spawn().await.unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let sent: Vec<u8> = (0..6_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let writing = async {
+        let (mut rest, mut given_up) = (sent.as_slice(), 0);
+        while !rest.is_empty() {
+            let write = stdin.write(rest);
+            match tokio::time::timeout(Duration::from_micros(100), write).await {
+                Ok(written) => rest = &rest[written.unwrap()..],
+                Err(_) => given_up += 1,
+            }
+        }
+        drop(stdin);
+        given_up
+    };
+    let mut received = Vec::new();
+    let reading = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stdout.read_to_end(&mut received).await.unwrap();
+    };
+    let (given_up, ()) = tokio::join!(writing, reading);
+    assert!(
+        given_up > 0 && received == sent,
+        "{given_up} {}",
+        received.len()
+    );
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
