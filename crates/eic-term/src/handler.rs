@@ -185,7 +185,6 @@ impl client::Handler for Handler {
         Ok(())
     }
 
-    // OpenSSH's PROTOCOL §2.5. They are believed when they are proved, no sooner.
     async fn data(
         &mut self,
         channel: ChannelId,
@@ -196,6 +195,7 @@ impl client::Handler for Handler {
         Ok(())
     }
 
+    // OpenSSH's PROTOCOL §2.5. They are believed when they are proved, no sooner.
     async fn openssh_ext_host_keys_announced(
         &mut self,
         keys: Vec<PublicKey>,
