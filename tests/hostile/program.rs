@@ -14,7 +14,7 @@ use super::transport::{Offer, Peer};
 use super::versions::HOSTILE_WORDS;
 
 /// What the program may take, in KiB.
-const MEMORY: u64 = 64 << 10;
+const MEMORY: u64 = 32 << 10;
 /// How long it may take; its own limits are 2 s a step and 4 s of silence.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How many times as long it may take under Wine, until all buffers on the way are full.
@@ -24,7 +24,7 @@ struct Ended {
     code: Option<i32>,
     stdout: Vec<u8>,
     stderr: String,
-    /// The most memory that was resident, in KiB; 0 where the system does not tell.
+    /// The most memory that it took, in KiB; 0 where the system does not tell.
     memory: u64,
 }
 
@@ -95,15 +95,22 @@ fn all(from: &mut impl Read) -> Vec<u8> {
     bytes
 }
 
-/// `VmHWM` of proc(5); under Wine, which maps its files itself, what is resident now and comes from none.
+/// The most that was resident and comes from no file (proc(5)), in KiB: of a file the system maps as much as it likes. Under
+/// Wine, which maps files itself, what is resident now.
 fn peak(child: &Child) -> u64 {
-    let which = if under_wine() { "RssAnon:" } else { "VmHWM:" };
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
     let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(which));
-    line.map_or(0, |line| {
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    })
+    let field = |name: &str| -> u64 {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.map_or(0, |value| {
+            value.trim().trim_end_matches(" kB").parse().unwrap()
+        })
+    };
+    if under_wine() {
+        field("RssAnon:")
+    } else {
+        field("VmHWM:").saturating_sub(field("RssFile:"))
+    }
 }
 
 impl Ended {

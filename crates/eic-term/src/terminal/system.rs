@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE,
-    SetHandleInformation, WAIT_OBJECT_0,
+    SetHandleInformation, WAIT_OBJECT_0, WAIT_TIMEOUT,
 };
 use windows_sys::Win32::System::Console::{
     CONSOLE_SCREEN_BUFFER_INFO, FreeConsole, GetConsoleMode, GetConsoleScreenBufferInfo,
@@ -149,13 +149,34 @@ pub(super) fn wait(event: &OwnedHandle, limit: Duration) -> bool {
     unsafe { WaitForSingleObject(raw(event), limit) == WAIT_OBJECT_0 }
 }
 
-/// Waits until the console has records, or the event is set; returns whether it was the former.
-pub(super) fn wait_for_input(console: &OwnedHandle, event: &OwnedHandle) -> bool {
+/// What ends a wait.
+pub(super) enum Wake {
+    /// The console has records.
+    Input,
+    /// Nothing happened for so long.
+    Quiet,
+    /// The event is set.
+    End,
+}
+
+/// Waits until the console has records or the event is set, and no longer than the limit.
+pub(super) fn wait_for_input(
+    console: &OwnedHandle,
+    event: &OwnedHandle,
+    limit: Option<Duration>,
+) -> Wake {
     // Of several that are ready the first counts: the end.
     let handles = [raw(event), raw(console)];
+    let limit = limit.and_then(|limit| u32::try_from(limit.as_millis()).ok());
     // SAFETY: both handles are open, and the array is as long as said.
-    let ready = unsafe { WaitForMultipleObjects(2, handles.as_ptr(), 0, INFINITE) };
-    ready == WAIT_OBJECT_0 + 1
+    let ready =
+        unsafe { WaitForMultipleObjects(2, handles.as_ptr(), 0, limit.unwrap_or(INFINITE)) };
+    const INPUT: u32 = WAIT_OBJECT_0 + 1;
+    match ready {
+        INPUT => Wake::Input,
+        WAIT_TIMEOUT => Wake::Quiet,
+        _ => Wake::End,
+    }
 }
 
 /// Reads the records that are there.

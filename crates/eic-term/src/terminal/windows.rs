@@ -27,6 +27,7 @@ use windows_sys::Win32::System::Console::{
 
 use super::encoding::{Utf8, Utf16};
 use super::keys::Key;
+use super::system::Wake;
 use super::{Console, system};
 use crate::pty::WindowSize;
 
@@ -36,6 +37,8 @@ const BUFFER: usize = 64 << 10;
 const READS: usize = 16;
 /// How long to wait for the network to take keys before looking again whether the session has ended.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long after a record the window may still be resized.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// The numbers of the signals that console events stand for, for the exit code.
 const HANG_UP: u8 = 1;
@@ -241,13 +244,24 @@ impl Drop for Reader {
 impl Events {
     fn read(&self, keys: &OwnedHandle, stop: &OwnedHandle) {
         let mut decoder = Utf16::default();
-        while system::wait_for_input(keys, stop) {
-            let Ok(records) = system::read(keys) else {
-                return;
+        let mut limit = None;
+        loop {
+            let typed = match system::wait_for_input(keys, stop, limit) {
+                Wake::End => return,
+                Wake::Quiet => {
+                    limit = None;
+                    Vec::new()
+                }
+                Wake::Input => {
+                    limit = Some(SETTLING);
+                    let Ok(records) = system::read(keys) else {
+                        return;
+                    };
+                    decoder.decode(records.into_iter().flat_map(Key::units))
+                }
             };
-            let typed = decoder.decode(records.into_iter().flat_map(Key::units));
-            // Any record is an occasion to look: the one for resizes says only when the buffer behind the
-            // window changes, and a classic console's window can change alone.
+            // Any record is an occasion to look, and the quiet after it: the one for resizes says only when the buffer
+            // behind the window changes, and a classic console's window can change alone, or later.
             self.look_at_size();
             if !typed.is_empty() && !self.send(typed, stop) {
                 return;
