@@ -47,6 +47,8 @@ def measure(folder, keys, user):
             if number >= 20:
                 seconds[name].append(taken)
             time.sleep(0.002)  # Nobody types faster; and no key meets the one before.
+    for session in sessions.values():
+        session.end()
     return seconds
 
 
@@ -67,9 +69,10 @@ class Session:
     """A program in a pseudo-terminal of its own, whose remote side sends back what is typed."""
 
     def __init__(self, command):
-        process, self.terminal = pty.fork()
-        if process == 0:
+        self.process, self.terminal = pty.fork()
+        if self.process == 0:
             os.execvp(command[0], command)
+        os.set_inheritable(self.terminal, False)
         shown = b""
         while b"ready" not in shown:
             shown += self.read(command)
@@ -82,6 +85,11 @@ class Session:
         while b"x" not in self.read("a key"):
             pass
         return time.perf_counter() - start
+
+    def end(self):
+        """Closes the window, and waits for the program."""
+        os.close(self.terminal)
+        os.waitpid(self.process, 0)
 
     def read(self, what):
         if not select.select([self.terminal], [], [], PATIENCE)[0]:

@@ -69,7 +69,8 @@ def markdown(rows):
 
 def binary(name):
     """The build of one of ours that is measured."""
-    return str(target_folder() / os.environ.get("PROFILE", "release") / name)
+    folder = os.environ.get("BINARIES")
+    return str(Path(folder) / name if folder else target_folder() / "release" / name)
 
 
 @functools.cache
