@@ -1,7 +1,8 @@
 """How long a typed key takes to show, through a pseudo-terminal and a real sshd, by eic-term and OpenSSH.
 
-Started by `scripts/bench echo`. Both sessions are open at once and take turns, key by key; the remote side is
-`cat` in raw mode, so that nothing but the way there and back is measured.
+Started by `scripts/bench echo`. All sessions are open at once and take turns, key by key, in a new order each time, as
+who comes after another finds the caches as that has left them; the remote side is `cat` in raw mode, so that nothing but the
+way there and back is measured.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import getpass
 import json
 import os
 import pty
+import random
 import select
 import statistics
 import sys
@@ -42,8 +44,8 @@ def measure(folder, keys, user):
     sessions = {name: Session(command) for name, command in programs(folder, user).items()}
     seconds = {name: [] for name in sessions}
     for number in range(keys + 20):
-        for name, session in sessions.items():
-            taken = session.echo()
+        for name in random.sample(list(sessions), len(sessions)):
+            taken = sessions[name].echo()
             if number >= 20:
                 seconds[name].append(taken)
             time.sleep(0.002)  # Nobody types faster; and no key meets the one before.

@@ -98,6 +98,16 @@ enum State {
     Prompt,
 }
 
+impl State {
+    /// After a key that is for the remote side.
+    fn after(key: u8) -> Self {
+        match key {
+            b'\r' | b'\n' => Self::LineStart,
+            _ => Self::Inside,
+        }
+    }
+}
+
 impl Escapes {
     pub(crate) fn new(escape_char: EscapeChar) -> Self {
         Self {
@@ -105,6 +115,20 @@ impl Escapes {
             state: State::LineStart,
             line: String::new(),
         }
+    }
+
+    /// Whether all of it is for the remote side as it is, as most is; if so, it has been taken.
+    pub(crate) fn pass_all(&mut self, typed: &[u8]) -> bool {
+        let plain = match self.escape_char.0 {
+            Some(begin) => {
+                matches!(self.state, State::LineStart | State::Inside) && !typed.contains(&begin)
+            }
+            None => true,
+        };
+        if let (true, Some(&last)) = (plain, typed.last()) {
+            self.state = State::after(last);
+        }
+        plain
     }
 
     /// Takes what was typed apart. A lone escape character waits for the key after it.
@@ -139,10 +163,7 @@ impl Escapes {
 
     /// Passes a key on to the remote side.
     fn pass(&mut self, key: u8, pieces: &mut Vec<Typed>) {
-        self.state = match key {
-            b'\r' | b'\n' => State::LineStart,
-            _ => State::Inside,
-        };
+        self.state = State::after(key);
         match pieces.last_mut() {
             Some(Typed::Keys(keys)) => keys.push(key),
             _ => pieces.push(Typed::Keys(vec![key])),
@@ -198,7 +219,17 @@ mod tests {
     /// What is typed, piece by piece; escapes show as `<Name>`.
     fn split(escape_char: &str, typed: &[&str]) -> String {
         let mut escapes = Escapes::new(escape_char.parse().unwrap());
-        let pieces = typed.iter().flat_map(|part| escapes.split(part.as_bytes()));
+        let pieces = typed.iter().flat_map(|part| {
+            let before = escapes.state;
+            if escapes.pass_all(part.as_bytes()) {
+                let after = std::mem::replace(&mut escapes.state, before);
+                let pieces = escapes.split(part.as_bytes());
+                assert_eq!(pieces, [Typed::Keys(part.as_bytes().to_vec())]);
+                assert_eq!(escapes.state, after);
+                return pieces;
+            }
+            escapes.split(part.as_bytes())
+        });
         pieces
             .map(|piece| match piece {
                 Typed::Keys(keys) => String::from_utf8(keys).unwrap(),

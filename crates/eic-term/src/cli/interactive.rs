@@ -308,16 +308,23 @@ impl Typing {
     }
 
     async fn take(&mut self, read: &[u8]) {
+        if self.escapes.pass_all(read) {
+            return self.send(read);
+        }
         for piece in self.escapes.split(read) {
             let Typed::Keys(keys) = piece else {
                 // The other end goes with the session.
                 self.to_us.send(piece).await.ok();
                 continue;
             };
-            if let Some(recording) = &self.recording {
-                recording.input(&keys);
-            }
-            self.unsent.extend(keys);
+            self.send(&keys);
         }
+    }
+
+    fn send(&mut self, keys: &[u8]) {
+        if let Some(recording) = &self.recording {
+            recording.input(keys);
+        }
+        self.unsent.extend(keys);
     }
 }

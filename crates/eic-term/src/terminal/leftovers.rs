@@ -15,6 +15,9 @@ const ON_AT_FIRST: &[u16] = &[7, 25];
 /// The alternate screen's modes. Leaving it comes last, as some of the others belong to a screen.
 const ALTERNATE_SCREEN: &[u16] = &[47, 1047, 1049];
 
+/// How much may be looked at later, in bytes.
+const UNREAD: usize = 4 << 10;
+
 /// Follows what is shown, so that what a lost session or a dead program has left on can be switched off.
 ///
 /// ```
@@ -29,6 +32,8 @@ const ALTERNATE_SCREEN: &[u16] = &[47, 1047, 1049];
 pub struct Leftovers {
     parser: Parser,
     state: State,
+    /// What is looked at later: between two keys it would be in the way.
+    unread: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -49,12 +54,23 @@ struct State {
 impl Leftovers {
     /// Takes what was shown.
     pub fn follow(&mut self, shown: &[u8]) {
-        self.parser.advance(&mut self.state, shown);
+        if self.unread.len() + shown.len() > UNREAD {
+            self.read();
+            self.parser.advance(&mut self.state, shown);
+        } else {
+            self.unread.extend_from_slice(shown);
+        }
+    }
+
+    fn read(&mut self) {
+        self.parser.advance(&mut self.state, &self.unread);
+        self.unread.clear();
     }
 
     /// Returns what to show to switch everything off that is still on; nothing where nothing is.
     #[must_use]
-    pub fn undo(&self) -> Vec<u8> {
+    pub fn undo(&mut self) -> Vec<u8> {
+        self.read();
         let undo = self.state.undo();
         if undo.is_empty() {
             return Vec::new();
@@ -186,5 +202,24 @@ mod tests {
                 "{shown:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_looked_at_later_keeps_its_order() {
+        let text = [b'x'; UNREAD];
+        let mut leftovers = Leftovers::default();
+        for shown in [
+            &b"\x1b[?25"[..],
+            b"l",
+            &text,
+            b"\x1b[?1000",
+            b"h",
+            &text[1..],
+        ] {
+            leftovers.follow(shown);
+        }
+        assert_eq!(leftovers.undo(), b"\x1b\\\x1b[?25h\x1b[?1000l");
+        leftovers.follow(b"\x1b[?25h");
+        assert_eq!(leftovers.undo(), b"\x1b\\\x1b[?1000l");
     }
 }

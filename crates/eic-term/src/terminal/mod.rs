@@ -18,6 +18,8 @@ mod platform;
 mod platform;
 mod question;
 #[cfg(windows)]
+mod screen;
+#[cfg(windows)]
 mod system;
 
 use std::io;
