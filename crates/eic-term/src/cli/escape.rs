@@ -119,12 +119,11 @@ impl Escapes {
 
     /// Whether all of it is for the remote side as it is, as most is; if so, it has been taken.
     pub(crate) fn pass_all(&mut self, typed: &[u8]) -> bool {
-        let plain = match self.escape_char.0 {
-            Some(begin) => {
-                matches!(self.state, State::LineStart | State::Inside) && !typed.contains(&begin)
-            }
-            None => true,
+        let Some(begin) = self.escape_char.0 else {
+            return true;
         };
+        let plain =
+            matches!(self.state, State::LineStart | State::Inside) && !typed.contains(&begin);
         if let (true, Some(&last)) = (plain, typed.last()) {
             self.state = State::after(last);
         }
