@@ -181,8 +181,7 @@ fn what_fails_before_the_login_is_said_in_three_lines() {
                 peer.hello()?;
                 peer.send(&disconnect(HOSTILE_WORDS))
             },
-            // The words themselves come only where they are read before the login's next packet fails.
-            "was lost",
+            "\\n  try:   curl",
         ),
         (
             "refusals",

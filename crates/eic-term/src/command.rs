@@ -165,8 +165,10 @@ impl Command {
             let answered = self.await_replies(replies).await;
             answered.unwrap_or_else(|| Err(peer.lost()))
         };
-        limited(Step::Start, peer.limit, started).await??;
-        Ok(child)
+        match limited(Step::Start, peer.limit, started).await? {
+            Ok(()) => Ok(child),
+            Err(error) => Err(peer.explained(error).await),
+        }
     }
 
     /// Runs it to its end without input, keeping its output.

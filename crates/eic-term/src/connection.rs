@@ -36,6 +36,8 @@ pub(crate) const MISSES: u32 = 3;
 /// The bits of groups that are taken (RFC 4419, RFC 8270).
 const SMALLEST_GROUP: usize = 2048;
 const LARGEST_GROUP: usize = 8192;
+/// How long a session that takes no more may need until it is over.
+const EXPLANATION: Duration = Duration::from_secs(1);
 /// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
@@ -375,6 +377,18 @@ impl Peer {
             after: self.since.elapsed(),
             source,
         }
+    }
+
+    /// The same error with its cause: russh takes no more before it has told the handler why.
+    pub(crate) async fn explained(&self, error: Error) -> Error {
+        if !matches!(error, Error::Disconnected { source: None, .. }) {
+            return error;
+        }
+        let mut ended = self.ended.clone();
+        tokio::time::timeout(EXPLANATION, ended.changed())
+            .await
+            .ok();
+        self.lost()
     }
 
     fn tunnel_lost(&self, source: TunnelError) -> Error {

@@ -205,7 +205,7 @@ impl Session {
             Err(russh::Error::ChannelOpenFailure(_)) => Err(Error::Refused {
                 request: "open a channel",
             }),
-            Err(_) => Err(self.inner.peer.lost()),
+            Err(_) => Err(self.inner.peer.explained(self.inner.peer.lost()).await),
         }
     }
 

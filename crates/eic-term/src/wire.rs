@@ -155,7 +155,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.limit(cx, shut)
+        // russh forgets why a session ended where its stream cannot be shut down: one that fails has ended, too.
+        self.limit(cx, shut).map(|_| Ok(()))
     }
 }
 

@@ -50,20 +50,28 @@ pub(crate) enum Answer {
 }
 
 impl Login<'_> {
-    /// Goes through the methods until the server has had enough.
     pub(crate) async fn run(&self, mut connection: Connection) -> Result<Session, Error> {
+        match self.satisfy(&mut connection).await {
+            Ok(()) => Ok(connection.into_session()),
+            // The connection is held until it is known how it ended.
+            Err(error) => Err(connection.peer.explained(error).await),
+        }
+    }
+
+    /// Goes through the methods until the server has had enough.
+    async fn satisfy(&self, connection: &mut Connection) -> Result<(), Error> {
         let mut methods = self.credentials.usable(&self.credentials.methods);
         let mut offered = Vec::new();
         if methods.is_empty() {
             match connection.prime(self.user).await? {
-                Answer::Accepted => return Ok(connection.into_session()),
+                Answer::Accepted => return Ok(()),
                 Answer::Partial(next) | Answer::Refused(next) => offered = next,
             }
         }
         let mut steps = 0;
         while let Some(method) = methods.first().copied() {
-            match self.attempt(method, &mut connection).await? {
-                Answer::Accepted => return Ok(connection.into_session()),
+            match self.attempt(method, connection).await? {
+                Answer::Accepted => return Ok(()),
                 Answer::Partial(next) if steps < MOST_STEPS => {
                     steps += 1;
                     methods = self.credentials.usable(&next);
