@@ -167,7 +167,7 @@ impl Child {
         match &mut self.link {
             Link::Channel(open) => match (&mut open.ended).await {
                 Ok(Some(status)) => Ok(status),
-                Ok(None) | Err(_) => Err(open.session.peer().lost()),
+                Ok(None) | Err(_) => Err(open.session.peer().lost().await),
             },
             Link::Shared(held) => {
                 if let Some(writing) = &mut self.writing {
@@ -194,7 +194,7 @@ impl Child {
             .writer
             .window_change(columns, rows, width, height)
             .await;
-        sent.map_err(|_| open.session.peer().lost())
+        open.session.peer().or_lost(sent).await
     }
 
     /// Sends a signal (RFC 4254 §6.9); servers may ignore it.
@@ -212,7 +212,7 @@ impl Child {
                 Err(sent) => return sent.await,
             };
             let sent = writer.signal(Sig::Custom(signal.0)).await;
-            sent.map_err(|_| session.peer().lost())
+            session.peer().or_lost(sent).await
         }
     }
 }

@@ -161,14 +161,17 @@ impl Command {
         let x11 = x11.transpose()?;
         let started = async {
             let sent = self.send_requests(session, x11, &writer).await;
-            sent.map_err(|_| peer.lost())?;
-            let answered = self.await_replies(replies).await;
-            answered.unwrap_or_else(|| Err(peer.lost()))
+            let answered = match sent {
+                Ok(()) => self.await_replies(replies).await,
+                Err(_) => None,
+            };
+            match answered {
+                Some(answer) => answer,
+                None => Err(peer.lost().await),
+            }
         };
-        match limited(Step::Start, peer.limit, started).await? {
-            Ok(()) => Ok(child),
-            Err(error) => Err(peer.explained(error).await),
-        }
+        limited(Step::Start, peer.limit, started).await??;
+        Ok(child)
     }
 
     /// Runs it to its end without input, keeping its output.

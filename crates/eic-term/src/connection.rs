@@ -36,7 +36,7 @@ pub(crate) const MISSES: u32 = 3;
 /// The bits of groups that are taken (RFC 4419, RFC 8270).
 const SMALLEST_GROUP: usize = 2048;
 const LARGEST_GROUP: usize = 8192;
-/// How long a session that takes no more may need until it is over.
+/// How long a connection that takes no more may need to its end.
 const EXPLANATION: Duration = Duration::from_secs(1);
 /// How far an endpoint's clock may be ahead of ours when it ends a tunnel.
 const TOLERANCE: Duration = Duration::from_secs(2);
@@ -365,8 +365,11 @@ impl Peer {
         }
     }
 
-    /// The error for a connection found dead.
-    pub(crate) fn lost(&self) -> Error {
+    /// The error for a connection found dead. It waits for its end: russh takes no more before it has told the handler why.
+    pub(crate) async fn lost(&self) -> Error {
+        let mut ended = self.ended.clone();
+        let end = tokio::time::timeout(EXPLANATION, ended.changed());
+        end.await.ok();
         let source = match self.fate.take() {
             Some(End::Tunnel(source)) => return self.tunnel_lost(source),
             Some(End::Other(source)) => Some(source),
@@ -379,16 +382,12 @@ impl Peer {
         }
     }
 
-    /// The same error with its cause: russh takes no more before it has told the handler why.
-    pub(crate) async fn explained(&self, error: Error) -> Error {
-        if !matches!(error, Error::Disconnected { source: None, .. }) {
-            return error;
+    /// What was asked of the connection, or why it is dead.
+    pub(crate) async fn or_lost<T, E>(&self, asked: Result<T, E>) -> Result<T, Error> {
+        match asked {
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(self.lost().await),
         }
-        let mut ended = self.ended.clone();
-        tokio::time::timeout(EXPLANATION, ended.changed())
-            .await
-            .ok();
-        self.lost()
     }
 
     fn tunnel_lost(&self, source: TunnelError) -> Error {

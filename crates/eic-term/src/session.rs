@@ -92,7 +92,7 @@ impl Session {
         let mut ended = self.inner.peer.ended.clone();
         // The handler sends nothing; it is gone when the connection is.
         while ended.changed().await.is_ok() {}
-        self.inner.peer.lost()
+        self.inner.peer.lost().await
     }
 
     /// Returns how many connections are forwarded, either way, which can be waited for.
@@ -107,7 +107,7 @@ impl Session {
     /// [`Error::Disconnected`].
     pub async fn rekey(&self) -> Result<(), Error> {
         let asked = self.inner.handle.rekey_soon().await;
-        asked.map_err(|_| self.inner.peer.lost())
+        self.inner.peer.or_lost(asked).await
     }
 
     /// Waits for the host keys that the server says it has (OpenSSH's PROTOCOL §2.5), and returns them. They are not to
@@ -120,7 +120,7 @@ impl Session {
         let mut announced = self.inner.peer.announced.clone();
         let keys = announced.wait_for(|keys| !keys.is_empty()).await;
         let keys = keys.map(|keys| keys.clone());
-        keys.map_err(|_| self.inner.peer.lost())
+        self.inner.peer.or_lost(keys).await
     }
 
     /// Returns whether the server has said which host keys it has.
@@ -137,12 +137,14 @@ impl Session {
         let raw = keys.iter().map(|key| key.raw().clone()).collect();
         let proof = self.inner.handle.hostkeys_prove(raw);
         let proof = limited(Step::Start, self.inner.peer.limit, proof).await?;
-        proof.map_err(|error| match error {
-            russh::Error::SendError | russh::Error::Disconnect => self.inner.peer.lost(),
-            _ => Error::Refused {
+        match proof {
+            Err(russh::Error::SendError | russh::Error::Disconnect) => {
+                Err(self.inner.peer.lost().await)
+            }
+            proof => proof.map_err(|_| Error::Refused {
                 request: "prove that it has its host keys",
-            },
-        })
+            }),
+        }
     }
 
     /// Returns the record of how this session came to be.
@@ -158,7 +160,7 @@ impl Session {
     pub async fn close(self) -> Result<(), Error> {
         let bye = Disconnect::ByApplication;
         let sent = self.inner.handle.disconnect(bye, "", "").await;
-        sent.map_err(|_| self.inner.peer.lost())
+        self.inner.peer.or_lost(sent).await
     }
 
     /// Lets the server open channels to the ssh-agent.
@@ -205,7 +207,7 @@ impl Session {
             Err(russh::Error::ChannelOpenFailure(_)) => Err(Error::Refused {
                 request: "open a channel",
             }),
-            Err(_) => Err(self.inner.peer.explained(self.inner.peer.lost()).await),
+            Err(_) => Err(self.inner.peer.lost().await),
         }
     }
 

@@ -60,10 +60,10 @@ impl Source {
     }
 
     /// Why it ended.
-    pub(super) fn end(&self) -> SftpError {
+    pub(super) async fn end(&mut self) -> SftpError {
         match self {
             Self::Channel(channel) if channel.refused => SftpError::NoSubsystem,
-            Self::Channel(channel) if !channel.closed => channel.session.peer().lost().into(),
+            Self::Channel(channel) if !channel.closed => channel.session.peer().lost().await.into(),
             Self::Channel(Incoming { stderr, .. }) => {
                 let stderr = visible_line(String::from_utf8_lossy(stderr).trim());
                 SftpError::Ended { stderr }

@@ -241,7 +241,7 @@ async fn receive(
             }
         }
     }
-    source.end()
+    source.end().await
 }
 
 /// Sends what is asked, small requests together. Why a server takes no more, its own side of the channel says.

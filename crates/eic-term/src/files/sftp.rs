@@ -64,7 +64,7 @@ impl Session {
     pub(super) async fn sftp_on(&self, channel: Channel<Msg>) -> Result<Sftp, SftpError> {
         let (reader, writer) = channel.split();
         let asked = writer.request_subsystem(true, "sftp").await;
-        asked.map_err(|_| self.peer().lost())?;
+        self.peer().or_lost(asked).await?;
         let source = Source::channel(self.clone(), reader);
         let sink = Sink::Channel(Arc::new(writer));
         Sftp::start(source, sink, SILENCE, Some(self.clone())).await

@@ -78,14 +78,13 @@ pub(crate) async fn open(
         answer.send(way).ok();
         drop(seats);
     });
-    let way = answered.await.map_err(|_| session.peer().lost())?;
-    way.map_err(|error| match error {
-        russh::Error::ChannelOpenFailure(reason) => Error::ConnectRemote {
+    match session.peer().or_lost(answered.await).await? {
+        Err(russh::Error::ChannelOpenFailure(reason)) => Err(Error::ConnectRemote {
             address: to.clone(),
             reason: words(&reason).to_owned(),
-        },
-        _ => session.peer().lost(),
-    })
+        }),
+        way => session.peer().or_lost(way).await,
+    }
 }
 
 async fn request(

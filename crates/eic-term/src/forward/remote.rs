@@ -249,12 +249,12 @@ async fn request(session: &Session, on: &Address) -> Result<Option<u16>, Error> 
             asked.await.map(|()| None)
         }
     };
-    answer.map_err(|error| match error {
-        russh::Error::RequestDenied => Error::ListenRemote {
+    match answer {
+        Err(russh::Error::RequestDenied) => Err(Error::ListenRemote {
             address: on.clone(),
-        },
-        _ => session.peer().lost(),
-    })
+        }),
+        answer => session.peer().or_lost(answer).await,
+    }
 }
 
 impl Bound {
@@ -286,12 +286,12 @@ async fn unlisten(session: &Session, at: &Address) -> Result<(), Error> {
         Address::Tcp { host, port } => handle.cancel_tcpip_forward(host, (*port).into()).await,
         Address::Unix(path) => handle.cancel_streamlocal_forward(path).await,
     };
-    answer.map_err(|error| match error {
-        russh::Error::RequestDenied => Error::Refused {
+    match answer {
+        Err(russh::Error::RequestDenied) => Err(Error::Refused {
             request: "cancel the forward",
-        },
-        _ => session.peer().lost(),
-    })
+        }),
+        answer => session.peer().or_lost(answer).await,
+    }
 }
 
 /// Takes connections as they come; each is a task, ended with this one.

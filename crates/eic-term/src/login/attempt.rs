@@ -29,7 +29,7 @@ impl Connection {
     pub(crate) async fn prime(&mut self, user: &str) -> Result<Answer, Error> {
         let none = self.handle.authenticate_none(user);
         let answer = limited(Step::Login, self.peer.limit, none).await?;
-        self.answer(answer)
+        self.answer(answer).await
     }
 
     /// Offers a key once.
@@ -47,7 +47,7 @@ impl Connection {
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
                 let offer = self.handle.authenticate_publickey(user, key);
                 let answer = limited(Step::Login, limit, offer).await?;
-                self.answer(answer)
+                self.answer(answer).await
             }
             (Key::InMemory(key), Some(certificate)) => {
                 let mut signer = InMemory(key.clone());
@@ -57,7 +57,7 @@ impl Connection {
                 let (mut signer, key) = (self.signer(agent, None).await?, key.clone());
                 let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut signer);
                 let answer = limited(Step::Login, PERSON, offer).await?;
-                self.signed_answer(answer)
+                self.signed_answer(answer).await
             }
             (Key::InAgent(agent, _), Some(certificate)) if id.is_certificate_held => {
                 let mut signer = self.signer(agent, None).await?;
@@ -75,7 +75,7 @@ impl Connection {
                 let (mut holder, key) = (holder.clone(), key.clone());
                 let offer = (self.handle).authenticate_publickey_with(user, key, hash, &mut holder);
                 let answer = limited(Step::Login, PERSON, offer).await?;
-                self.signed_answer(answer)
+                self.signed_answer(answer).await
             }
         }
     }
@@ -90,7 +90,7 @@ impl Connection {
         let handle = &mut self.handle;
         let offer = handle.authenticate_certificate_with(user, certificate, hash, signer);
         let answer = limited(Step::Login, PERSON, offer).await?;
-        self.signed_answer(answer)
+        self.signed_answer(answer).await
     }
 
     /// Asks an agent for the keys that it holds for this host.
@@ -134,7 +134,7 @@ impl Connection {
             return Ok(first);
         }
         let best = self.handle.best_supported_rsa_hash().await;
-        let best = best.map_err(|_| self.peer.lost())?;
+        let best = self.peer.or_lost(best).await?;
         Ok(best.filter(|best| hashes.contains(best)).unwrap_or(first))
     }
 
@@ -150,7 +150,7 @@ impl Connection {
         let password = password.ok_or(Error::Cancelled)?;
         let give = self.handle.authenticate_password(user, password.as_str());
         let answer = limited(Step::Login, PERSON, give).await?;
-        self.answer(answer)
+        self.answer(answer).await
     }
 
     /// Answers what the server asks, and returns too whether anything was asked of a person.
@@ -165,7 +165,7 @@ impl Connection {
         let mut response = limited(Step::Login, PERSON, start).await?;
         let mut asked = false;
         for _ in 0..MOST_QUESTIONS {
-            let question = match self.question_or_answer(user, response)? {
+            let question = match self.question_or_answer(user, response).await? {
                 Ok(question) => question,
                 Err(answer) => return Ok((answer, asked)),
             };
@@ -186,12 +186,12 @@ impl Connection {
     }
 
     /// What the server asks next, or else what it says to the answers.
-    fn question_or_answer(
+    async fn question_or_answer(
         &self,
         user: &str,
         response: Result<Response, russh::Error>,
     ) -> Result<Result<Question, Answer>, Error> {
-        let failure = match response.map_err(|_| self.peer.lost())? {
+        let failure = match self.peer.or_lost(response).await? {
             Response::InfoRequest {
                 name,
                 instructions,
@@ -213,13 +213,15 @@ impl Connection {
                 partial_success,
             },
         };
-        self.answer(Ok(failure)).map(Err)
+        self.answer(Ok(failure)).await.map(Err)
     }
 
-    fn answer(&self, answer: Result<AuthResult, russh::Error>) -> Result<Answer, Error> {
+    async fn answer(&self, answer: Result<AuthResult, russh::Error>) -> Result<Answer, Error> {
         match answer {
             Ok(AuthResult::Success) => Ok(Answer::Accepted),
-            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.peer.lost()),
+            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => {
+                Err(self.peer.lost().await)
+            }
             Ok(AuthResult::Failure {
                 remaining_methods,
                 partial_success,
@@ -231,15 +233,18 @@ impl Connection {
                     Answer::Refused(methods)
                 })
             }
-            Err(_) => Err(self.peer.lost()),
+            Err(_) => Err(self.peer.lost().await),
         }
     }
 
     /// The answer to a key whose signature an agent makes. One that it does not make is a refusal: the next may do.
-    fn signed_answer(&self, answer: Result<AuthResult, AgentAuthError>) -> Result<Answer, Error> {
+    async fn signed_answer(
+        &self,
+        answer: Result<AuthResult, AgentAuthError>,
+    ) -> Result<Answer, Error> {
         match answer {
-            Ok(answer) => self.answer(Ok(answer)),
-            Err(AgentAuthError::Send(_)) => Err(self.peer.lost()),
+            Ok(answer) => self.answer(Ok(answer)).await,
+            Err(AgentAuthError::Send(_)) => Err(self.peer.lost().await),
             Err(AgentAuthError::Key(error)) => {
                 tracing::warn!(%error, "the key did not sign");
                 Ok(Answer::Refused(vec![MethodKind::PublicKey]))

@@ -51,11 +51,8 @@ pub(crate) enum Answer {
 
 impl Login<'_> {
     pub(crate) async fn run(&self, mut connection: Connection) -> Result<Session, Error> {
-        match self.satisfy(&mut connection).await {
-            Ok(()) => Ok(connection.into_session()),
-            // The connection is held until it is known how it ended.
-            Err(error) => Err(connection.peer.explained(error).await),
-        }
+        self.satisfy(&mut connection).await?;
+        Ok(connection.into_session())
     }
 
     /// Goes through the methods until the server has had enough.
