@@ -1,8 +1,9 @@
 """How long a typed key takes to show, through a pseudo-terminal and a real sshd, by eic-term and OpenSSH.
 
 Started by `scripts/bench echo`. All sessions are open at once and take turns, key by key, in a new order each time, as
-who comes after another finds the caches as that has left them; the remote side is `cat` in raw mode, so that nothing but the
-way there and back is measured.
+who comes after another finds the caches as that has left them; some have a better place in memory than others as long as
+they live, so that several of each are measured. The remote side is `cat` in raw mode: nothing but the way there and back
+counts.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh
 
 KEYS = 1000
+SESSIONS = 8  # Of each program, one after the other.
 REMOTE = "stty raw -echo; echo ready; exec cat"
 PATIENCE = 20  # Seconds until a key that does not show is an error.
 
@@ -40,18 +42,26 @@ def main():
 
 
 def measure(folder, keys, user):
-    """Seconds of every key by program, after some keys that do not count."""
-    sessions = {name: Session(command) for name, command in programs(folder, user).items()}
-    seconds = {name: [] for name in sessions}
+    """Seconds of every key by program."""
+    commands = programs(folder, user)
+    seconds = {name: [] for name in commands}
+    for _ in range(SESSIONS):
+        sessions = {name: Session(commands[name]) for name in random.sample(list(commands), len(commands))}
+        for name, taken in take_turns(sessions, keys // SESSIONS):
+            seconds[name].append(taken)
+        for session in sessions.values():
+            session.end()
+    return seconds
+
+
+def take_turns(sessions, keys):
+    """The seconds of each key, after some keys that do not count."""
     for number in range(keys + 20):
         for name in random.sample(list(sessions), len(sessions)):
             taken = sessions[name].echo()
             if number >= 20:
-                seconds[name].append(taken)
+                yield name, taken
             time.sleep(0.002)  # Nobody types faster; and no key meets the one before.
-    for session in sessions.values():
-        session.end()
-    return seconds
 
 
 def programs(folder, user):
