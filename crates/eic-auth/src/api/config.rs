@@ -14,6 +14,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::Inner;
+use super::clients::Clients;
 use super::credentials::{self, Keeper, OfProfile};
 use super::http::Http;
 use crate::presign::Credentials;
@@ -155,9 +156,8 @@ pub(super) async fn load(config: ApiConfig) -> Result<Inner, Error> {
         use_dual_stack: sdk.use_dual_stack().unwrap_or_default(),
         limits: config,
         credentials,
-        #[cfg(feature = "ec2")]
-        ec2: aws_sdk_ec2::Client::new(&sdk),
-        eic: aws_sdk_ec2instanceconnect::Client::new(&sdk),
+        clients: Clients::new(&sdk),
+        leaving_throttled: OnceLock::new(),
         roots,
         proxy,
         tunnels: OnceLock::new(),

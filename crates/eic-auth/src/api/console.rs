@@ -22,7 +22,11 @@ impl Api {
     ) -> Result<Option<String>, Error> {
         let call = self.call("GetConsoleOutput", "ec2:GetConsoleOutput");
         self.inner.credentials.get().await?;
-        let request = self.inner.ec2.get_console_output().instance_id(id.as_str());
+        let request = self
+            .clients()
+            .ec2
+            .get_console_output()
+            .instance_id(id.as_str());
         let request = if latest {
             request.latest(true)
         } else {

@@ -21,7 +21,7 @@ impl Api {
         let mut pages = Pages::of(operation);
         while let Some(token) = pages.ask() {
             let request = self
-                .inner
+                .clients()
                 .ec2
                 .describe_instance_connect_endpoints()
                 .set_next_token(token);

@@ -127,18 +127,21 @@ const DENIED: [&str; 4] = [
 ];
 
 /// The codes that the SDK takes for throttling, and retries.
-const THROTTLED: [&str; 11] = [
+const THROTTLED: [&str; 14] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "LimitExceededException",
     "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TransactionInProgressException",
 ];
 
 impl Refusal {

@@ -155,7 +155,11 @@ impl Api {
         self.inner.credentials.get().await?;
         let mut pages = Pages::of(call.operation);
         while let Some(token) = pages.ask() {
-            let request = self.inner.ec2.describe_instances().set_next_token(token);
+            let request = self
+                .clients()
+                .ec2
+                .describe_instances()
+                .set_next_token(token);
             let request =
                 request.set_instance_ids(Some(query.ids.clone()).filter(|ids| !ids.is_empty()));
             // The call cannot have both ids and a page's size.

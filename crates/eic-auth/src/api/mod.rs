@@ -1,5 +1,6 @@
 //! The AWS calls. The AWS SDKs are named in this folder only.
 
+mod clients;
 mod config;
 #[cfg(feature = "ec2")]
 mod console;
@@ -17,8 +18,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use aws_sdk_ec2instanceconnect as eic;
-
 pub use config::ApiConfig;
 
 use crate::instance::{InstanceId, OsUser};
@@ -26,6 +25,7 @@ use crate::presign::{Credentials, TunnelRequest, presign};
 use crate::target::Selector;
 use crate::tunnel::{Tunnel, TunnelConfig};
 use crate::{Error, Proxy, Roots};
+use clients::Clients;
 use credentials::Keeper;
 use failure::{Call, Refusal};
 
@@ -45,6 +45,7 @@ use failure::{Call, Refusal};
 #[derive(Clone)]
 pub struct Api {
     inner: Arc<Inner>,
+    leaves_throttled: bool,
 }
 
 struct Inner {
@@ -53,9 +54,9 @@ struct Inner {
     use_dual_stack: bool,
     limits: ApiConfig,
     credentials: Keeper,
-    #[cfg(feature = "ec2")]
-    ec2: aws_sdk_ec2::Client,
-    eic: eic::Client,
+    clients: Clients,
+    /// Those whose throttled calls are not made again, made when they are first asked for.
+    leaving_throttled: OnceLock<Clients>,
     roots: Roots,
     proxy: Proxy,
     tunnels: OnceLock<TunnelConfig>,
@@ -76,7 +77,28 @@ impl Api {
         let inner = config::load(config).await?;
         Ok(Self {
             inner: Arc::new(inner),
+            leaves_throttled: false,
         })
+    }
+
+    /// The same, but a throttled call fails at once with [`Error::Throttled`]: for callers that pace many calls and make
+    /// such a call again themselves. Without it a call is made up to five times, unless the settings say otherwise.
+    #[must_use]
+    pub fn without_throttling_retries(mut self) -> Self {
+        self.leaves_throttled = true;
+        self
+    }
+
+    fn clients(&self) -> &Clients {
+        let Inner {
+            clients,
+            leaving_throttled,
+            ..
+        } = &*self.inner;
+        match self.leaves_throttled {
+            true => leaving_throttled.get_or_init(|| clients.without_throttling_retries()),
+            false => clients,
+        }
     }
 
     /// The region that is called.
@@ -129,7 +151,7 @@ impl Api {
     ) -> Result<(), Error> {
         let call = self.call("SendSSHPublicKey", "ec2-instance-connect:SendSSHPublicKey");
         self.inner.credentials.get().await?;
-        let request = self.inner.eic.send_ssh_public_key();
+        let request = self.clients().eic.send_ssh_public_key();
         let request = request
             .instance_id(id.as_str())
             .instance_os_user(user.as_str());

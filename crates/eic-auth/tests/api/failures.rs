@@ -104,6 +104,20 @@ async fn throttled_for_good() {
 }
 
 #[tokio::test]
+async fn a_throttled_call_can_be_left_to_the_caller() {
+    let aws = Aws::answering(|_, count| match count {
+        1 => Answer(503, String::new()),
+        _ => Answer::json_error(400, "ThrottlingException", "Rate exceeded"),
+    })
+    .await;
+    let api = api(&aws).await.without_throttling_retries();
+    let error = push(&api).await.unwrap_err();
+    assert!(matches!(&error, Error::Throttled { .. }), "{error:?}");
+    // What else may pass is still made again.
+    assert_eq!(aws.calls().len(), 2);
+}
+
+#[tokio::test]
 async fn silence_ends_at_the_limit() {
     const LIMIT: Duration = Duration::from_millis(500);
     let silent = Server::tcp(async |_stream| for_ever().await).await;

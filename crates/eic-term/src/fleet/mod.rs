@@ -172,6 +172,7 @@ impl Turn {
 
     fn paced(&self, connector: &Connector) -> Connector {
         let mut connector = connector.clone();
+        connector.api = connector.api.without_throttling_retries();
         connector.options.pace = Some(self.fleet.pace.clone());
         connector
     }

@@ -14,18 +14,20 @@ const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(1);
 /// What is too short to keep.
 const SHORTEST: Duration = Duration::from_millis(5);
-/// Calls that were under way together are throttled together, which counts once.
-const TOGETHER: Duration = Duration::from_millis(100);
 
 /// When the next call may be made, for all who share it: at once until AWS throttles one; then with an interval that
 /// grows with each throttled call and shrinks with each other.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<Rhythm>);
+pub(crate) struct Pace {
+    /// Those whose turn comes, in order; its holder waits for the interval.
+    queue: tokio::sync::Mutex<()>,
+    rhythm: Mutex<Rhythm>,
+}
 
 #[derive(Debug, Default)]
 struct Rhythm {
     interval: Duration,
-    next: Option<Instant>,
+    last: Option<Instant>,
     slowed: Option<Instant>,
 }
 
@@ -37,10 +39,10 @@ impl Pace {
     {
         let deadline = Instant::now() + LIMIT;
         loop {
-            sleep_until(self.change(|rhythm| rhythm.book(Instant::now()))).await;
+            let began = self.turn().await;
             match call().await {
                 Err(Error::Throttled { .. }) if Instant::now() < deadline => {
-                    self.change(|rhythm| rhythm.slow_down(Instant::now()));
+                    self.change(|rhythm| rhythm.slow_down(began, Instant::now()));
                 }
                 done => {
                     self.change(Rhythm::speed_up);
@@ -50,28 +52,43 @@ impl Pace {
         }
     }
 
+    /// Waits for the caller's turn, and returns when it came.
+    async fn turn(&self) -> Instant {
+        let _queue = self.queue.lock().await;
+        // What is throttled meanwhile puts it off.
+        while let Err(later) = self.change(|rhythm| rhythm.begin(Instant::now())) {
+            sleep_until(later).await;
+        }
+        Instant::now()
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Rhythm) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.rhythm.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Rhythm {
-    /// Returns when the caller's turn is.
-    fn book(&mut self, now: Instant) -> Instant {
-        let turn = self.next.map_or(now, |next| next.max(now));
-        self.next = Some(turn + self.interval);
-        turn
+    /// # Errors
+    /// The time to wait for, where it is too early.
+    fn begin(&mut self, now: Instant) -> Result<(), Instant> {
+        match self.last.map(|last| last + self.interval) {
+            Some(turn) if now < turn => Err(turn),
+            _ => {
+                self.last = Some(now);
+                Ok(())
+            }
+        }
     }
 
-    fn slow_down(&mut self, now: Instant) {
-        if self.slowed.is_some_and(|then| now < then + TOGETHER) {
+    /// Calls that were under way together are throttled together, which counts once.
+    fn slow_down(&mut self, began: Instant, now: Instant) {
+        if self.slowed.is_some_and(|slowed| began <= slowed) {
             return;
         }
         self.slowed = Some(now);
         self.interval = (self.interval * 2).clamp(FIRST, LONGEST);
         // Nobody else begins before this has had an effect.
-        let later = now + self.interval;
-        self.next = Some(self.next.map_or(later, |next| next.max(later)));
+        self.last = Some(now);
     }
 
     fn speed_up(&mut self) {
@@ -91,14 +108,16 @@ mod tests {
     fn the_rhythm() {
         let mut rhythm = Rhythm::default();
         let now = Instant::now();
-        assert_eq!((rhythm.book(now), rhythm.book(now)), (now, now));
-        rhythm.slow_down(now);
-        rhythm.slow_down(now);
+        assert_eq!((rhythm.begin(now), rhythm.begin(now)), (Ok(()), Ok(())));
+        rhythm.slow_down(now, now);
+        rhythm.slow_down(now, now + FIRST);
         assert_eq!(rhythm.interval, FIRST, "together counts once");
-        assert_eq!(rhythm.book(now), now + FIRST);
-        assert_eq!(rhythm.book(now), now + FIRST * 2);
+        assert_eq!(rhythm.begin(now), Err(now + FIRST));
+        assert_eq!(rhythm.begin(now + FIRST), Ok(()));
+        assert_eq!(rhythm.begin(now + FIRST), Err(now + FIRST * 2));
         for round in 1..20 {
-            rhythm.slow_down(now + TOGETHER * round);
+            let then = now + LONGEST * round;
+            rhythm.slow_down(then, then);
         }
         assert_eq!(rhythm.interval, LONGEST);
         for _ in 0..60 {
