@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use eic_term::terminal::{self, Screen};
 use eic_term::{Child, ChildOutput, ChildStdin, ExitStatus, visible_line};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,8 +15,8 @@ use super::ui::Ui;
 
 /// What a shell reports for a process that wrote to a closed pipe: 128 + SIGPIPE.
 const BROKEN_PIPE: u8 = 141;
-/// How much output is shown at once, in bytes.
-const BUFFER: usize = 64 << 10;
+/// How much is read at once, in bytes: what a pipe holds.
+pub(crate) const BUFFER: usize = 64 << 10;
 
 /// What a command reads.
 pub(crate) enum Input {
@@ -59,37 +59,42 @@ pub(crate) async fn join_stream<S>(stream: S) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let (mut from, mut to) = split(stream);
+    let (from, mut to) = split(stream);
     let _input = AbortOnDropHandle::new(tokio::spawn(async move {
-        copy(&mut terminal::input(), &mut to).await.ok();
+        copy(terminal::input(), &mut to).await.ok();
         to.shutdown().await.ok();
     }));
-    let mut stdout = terminal::output();
-    copy(&mut from, &mut stdout).await?;
-    // Whoever read it may be gone.
-    stdout.flush().await.ok();
-    Ok(())
+    copy(from, &mut terminal::output()).await
 }
 
 /// Sends standard input, then end-of-file. A command that has ended takes no more.
 async fn send(mut stdin: ChildStdin) {
-    let sent = copy(&mut terminal::input(), &mut stdin).await;
+    let sent = copy(terminal::input(), &mut stdin).await;
     if let Err(error) = sent {
         tracing::debug!(%error, "standard input ended early");
     }
     stdin.shutdown().await.ok();
 }
 
-/// Shows output until its end.
-pub(crate) async fn show(from: Option<ChildOutput>, mut on: Screen) -> io::Result<()> {
-    let Some(mut from) = from else {
-        return Ok(());
-    };
-    let mut output = vec![0; BUFFER];
-    while let count @ 1.. = from.read(&mut output).await? {
-        on.show(output.get(..count).unwrap_or_default()).await?;
+/// Copies what comes as it comes, until its end: [`tokio::io::copy`] would do so in pieces of 8 KiB.
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut bytes = vec![0; BUFFER];
+    while let count @ 1.. = from.read(&mut bytes).await? {
+        to.write_all(bytes.get(..count).unwrap_or_default()).await?;
+        to.flush().await?;
     }
     Ok(())
+}
+
+/// Shows output until its end.
+pub(crate) async fn show(from: Option<ChildOutput>, mut on: Screen) -> io::Result<()> {
+    match from {
+        Some(from) => copy(from, &mut on).await,
+        None => Ok(()),
+    }
 }
 
 /// Passes the remote status on; 255 for a death by signal, as ssh(1) does.

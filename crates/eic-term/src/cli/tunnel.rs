@@ -7,7 +7,7 @@ use std::time::Duration;
 use eic_auth::Target;
 use eic_term::terminal::Terminations;
 use eic_term::{Connector, Destination, Via};
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use super::report::Failure;
 use super::send_key;
 use super::settings::Settings;
 use super::ssh::Stream;
-use super::streams;
+use super::streams::{self, BUFFER};
 use super::ui::Ui;
 
 pub(crate) async fn run(common: &Common, args: &Tunnel, ui: &Ui) -> Result<ExitCode, Failure> {
@@ -137,7 +137,9 @@ impl Listener {
             local.set_nodelay(true).ok();
             match connector.open_tunnel_to(&to, port).await {
                 Ok(mut tunnel) => {
-                    if let Err(error) = copy_bidirectional(&mut local, &mut tunnel).await {
+                    let (local, tunnel) = (&mut local, &mut tunnel);
+                    let joined = copy_bidirectional_with_sizes(local, tunnel, BUFFER, BUFFER);
+                    if let Err(error) = joined.await {
                         ui.failure(&Failure::io("a tunnel was lost", error));
                     }
                 }

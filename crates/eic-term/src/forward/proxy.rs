@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncWriteExt, DuplexStream, copy_bidirectional, duplex, join, split};
+use tokio::io::{AsyncWriteExt, DuplexStream, copy_bidirectional_with_sizes, duplex, join, split};
 use tokio::time::timeout;
 
 use super::address::Address;
@@ -72,7 +72,7 @@ impl RemoteProxy {
             answered?;
             local.writer.write_all(&rest).await?;
             let mut local = join(local.reader, local.writer);
-            copy_bidirectional(&mut client, &mut local).await
+            copy_bidirectional_with_sizes(&mut client, &mut local, BUFFER, BUFFER).await
         };
         if let Err(error) = joined.await {
             tracing::debug!(%to, %error, "a forwarded connection ended early");
