@@ -1,11 +1,8 @@
 //! The SDK's clients.
 
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
-use aws_smithy_runtime_api::client::retries::classifiers::{
-    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
-};
-use aws_smithy_types::retry::ErrorKind;
+
+use super::retries::{LeaveDistrusted, LeaveThrottled};
 
 /// The clients of the services that are called.
 pub(super) struct Clients {
@@ -18,8 +15,16 @@ impl Clients {
     pub(super) fn new(sdk: &SdkConfig) -> Self {
         Self {
             #[cfg(feature = "ec2")]
-            ec2: aws_sdk_ec2::Client::new(sdk),
-            eic: aws_sdk_ec2instanceconnect::Client::new(sdk),
+            ec2: aws_sdk_ec2::Client::from_conf(
+                aws_sdk_ec2::config::Builder::from(sdk)
+                    .retry_classifier(LeaveDistrusted)
+                    .build(),
+            ),
+            eic: aws_sdk_ec2instanceconnect::Client::from_conf(
+                aws_sdk_ec2instanceconnect::config::Builder::from(sdk)
+                    .retry_classifier(LeaveDistrusted)
+                    .build(),
+            ),
         }
     }
 
@@ -42,33 +47,5 @@ impl Clients {
                     .build(),
             ),
         }
-    }
-}
-
-/// Forbids what the classifiers before it would make again because it was throttled.
-#[derive(Debug)]
-struct LeaveThrottled;
-
-impl ClassifyRetry for LeaveThrottled {
-    fn classify_retry(&self, _context: &InterceptorContext) -> RetryAction {
-        RetryAction::NoActionIndicated
-    }
-
-    fn classify_retry_v2(&self, _context: &InterceptorContext, found: &RetryAction) -> RetryAction {
-        match found {
-            RetryAction::RetryIndicated(RetryReason::RetryableError {
-                kind: ErrorKind::ThrottlingError,
-                ..
-            }) => RetryAction::RetryForbidden,
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "throttled calls are left to the caller"
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
     }
 }

@@ -13,6 +13,9 @@ mod http;
 mod instances;
 #[cfg(feature = "ec2")]
 mod pages;
+#[cfg(feature = "ec2")]
+mod queries;
+mod retries;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
