@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use eic_sandbox::Config;
-use support::{Sandbox, peer, run, under_wine};
+use support::{Sandbox, left_out_under_wine, peer, run, under_wine};
 
 /// From the first byte to the API to the exit status: 3 for DescribeInstances over TLS with the key
 /// push beside it, 8 for SSH (TCP, versions, key exchange, service, probe, signature, channel, command).
@@ -39,4 +39,30 @@ fn a_direct_login_takes_at_most_eleven_and_a_warm_one_eight() {
     let trips = sandbox.region.round_trips();
     assert!(trips <= 8, "{trips} round trips\n{}", outcome.stderr);
     assert_eq!(sandbox.region.calls("SendSSHPublicKey"), 4);
+}
+
+/// What a pattern stands for is looked at together: forty files take hardly more round trips than two.
+#[test]
+fn a_file_of_many_costs_no_round_trip_of_its_own() {
+    if left_out_under_wine("the count is exact only where the program is quick") || !peer("sshd") {
+        return;
+    }
+    let sandbox = Sandbox::with(Config::default().sshd(true).rtt(Duration::from_millis(300)));
+    let folder = tempfile::tempdir().unwrap();
+    let mut counted = Vec::new();
+    for count in [2, 40] {
+        let [far, near] = ["far", "near"].map(|name| folder.path().join(format!("{name}{count}")));
+        std::fs::create_dir(&far).unwrap();
+        std::fs::create_dir(&near).unwrap();
+        for number in 0..count {
+            std::fs::write(far.join(format!("file{number}")), "text").unwrap();
+        }
+        sandbox.region.reset_round_trips();
+        let from = format!("web-1:{}/file*", far.display());
+        let outcome = run(sandbox.eic_term(["cp", &from]).arg(&near));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_eq!(std::fs::read_dir(near).unwrap().count(), count);
+        counted.push(sandbox.region.round_trips());
+    }
+    assert!(counted[1] <= counted[0] + 8, "{counted:?}");
 }

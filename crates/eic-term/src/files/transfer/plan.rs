@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use futures_util::stream::{self, StreamExt};
+
 use super::copy::{Copy, From, To};
 use super::error::TransferError;
 use super::folder::{Place, Way, blocking};
@@ -15,6 +17,8 @@ use crate::files::error::SftpError;
 use crate::files::glob::is_pattern;
 use crate::files::local::{LocalFolder, bytes_of};
 
+/// How many sources are looked at at once.
+const AT_ONCE: usize = 64;
 const NO_FOLDER: TransferError = TransferError::Kind("the target is no folder");
 
 /// A path here or there, that is surely one.
@@ -63,15 +67,27 @@ pub(super) async fn tasks(
     if let Some(stream) = input {
         tasks.extend(from_stream(work, stream, &target).await?);
     }
-    for spot in spots {
-        let shown = spot.shown();
-        match spot.task(work, &target, &shown).await {
+    let planned = stream::iter(spots).map(|spot| plan(work, &target, spot));
+    let mut planned = planned.buffered(AT_ONCE);
+    while let Some((shown, task)) = planned.next().await {
+        match task {
             Ok(task) => tasks.extend(task),
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => work.failed(&shown, error),
         }
     }
     Ok(tasks)
+}
+
+/// The task for one source, and its name.
+async fn plan(
+    work: &Arc<Work>,
+    target: &Target,
+    spot: Spot,
+) -> (Vec<u8>, Result<Option<Task>, TransferError>) {
+    let shown = spot.shown();
+    let task = spot.task(work, target, &shown).await;
+    (shown, task)
 }
 
 /// Adds the paths that a pattern stands for; one that is a file's own name stands for that.
