@@ -334,6 +334,17 @@ fn files_that_cannot_be_used() {
 }
 
 #[test]
+fn a_proxy_command_that_fails_is_the_cause() {
+    let mut command = Command::new(support::binary());
+    let words = ["-F", "none", "-o", "ProxyCommand=exit 3", "u@host.test"];
+    let outcome = run(command.arg("ssh").args(words).arg("true"));
+    assert_eq!(outcome.code, Some(255), "{outcome:?}");
+    for part in ["host.test", "the ProxyCommand failed (exit ", "by hand"] {
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_changed_host_key_is_refused() {
     let sandbox = Sandbox::start();
     assert_eq!(exec(&sandbox, &["db-1"]).code, Some(0));

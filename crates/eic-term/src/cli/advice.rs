@@ -1,7 +1,11 @@
 //! What to do about an error: one line each.
 
+use std::io;
+
 use eic_auth::{Error as Aws, InstanceId, TunnelError};
-use eic_term::{Address, Error, HostKeyError, Step};
+use eic_term::{Address, Cause, Error, HostKeyError, Step};
+
+use super::ssh::ProxyFailed;
 
 /// Advice on an error; `None` where its own words say it all.
 pub(crate) fn on(error: &Error) -> Option<String> {
@@ -26,6 +30,9 @@ pub(crate) fn on(error: &Error) -> Option<String> {
         Error::Timeout { step, .. } => on_timeout(*step),
         Error::Tunnel { source, .. } => on_tunnel(source),
         Error::TunnelExpired { .. } => Some("connect again; endpoints keep a tunnel for an hour at most, `tmux` keeps what runs in it".to_owned()),
+        Error::Handshake { source, .. } if has_failed_proxy(source) => {
+            Some("the command by hand; what it says of itself stands above".to_owned())
+        }
         Error::Handshake { .. } => Some("is it an SSH server? `-vv` shows the exchange".to_owned()),
         Error::Algorithms { .. } => Some("a newer sshd there; --legacy, where it has to be, offers SHA-1 and CBC too".to_owned()),
         Error::HostKey(error) => on_host_key(error),
@@ -49,14 +56,21 @@ pub(crate) fn on(error: &Error) -> Option<String> {
             "another port, 0 lets the host choose; `AllowTcpForwarding` and `GatewayPorts` in its sshd_config".to_owned(),
         ),
         Error::Shared { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => Some("`-M -N -f` starts one there; ControlPath says where".to_owned()),
-            std::io::ErrorKind::ConnectionRefused => Some("its process is gone: remove the socket, or -M, which replaces it".to_owned()),
-            std::io::ErrorKind::UnexpectedEof => Some("again: the next one makes a connection anew".to_owned()),
+            io::ErrorKind::NotFound => Some("`-M -N -f` starts one there; ControlPath says where".to_owned()),
+            io::ErrorKind::ConnectionRefused => Some("its process is gone: remove the socket, or -M, which replaces it".to_owned()),
+            io::ErrorKind::UnexpectedEof => Some("again: the next one makes a connection anew".to_owned()),
             _ => Some("another ControlPath, or -S none".to_owned()),
         },
         Error::Disconnected { .. } => Some("again; `-vv` shows what was said".to_owned()),
         _ => None,
     }
+}
+
+/// Whether it was the `ProxyCommand` that failed.
+fn has_failed_proxy(source: &Cause) -> bool {
+    let error: Option<&io::Error> = source.downcast_ref();
+    let cause = error.and_then(io::Error::get_ref);
+    cause.is_some_and(|cause| cause.is::<ProxyFailed>())
 }
 
 /// Whether a key alone is no use any more.

@@ -10,8 +10,8 @@ use eic_term::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::keys;
 use super::open::Dial;
-use super::{keys, platform};
 use crate::cli::identities;
 use crate::cli::interactive;
 use crate::cli::report::Failure;
@@ -163,24 +163,4 @@ fn methods(options: &ResolvedOptions) -> Vec<LoginMethod> {
         .filter_map(named)
         .map(|(_, method, _)| *method)
         .collect()
-}
-
-/// Starts a `ProxyCommand`, which ends with the stream.
-pub(super) fn proxy(command: &str) -> Result<Box<dyn Stream>, Failure> {
-    use std::process::Stdio;
-    let failed = |source| Failure::new("cannot start the ProxyCommand", source);
-    let mut run = tokio::process::Command::from(platform::shell_gives_way(command));
-    run.stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = run.spawn().map_err(failed)?;
-    let (Some(from), Some(to)) = (child.stdout.take(), child.stdin.take()) else {
-        return Err(Failure::caused(
-            "cannot start the ProxyCommand",
-            "it has no streams",
-        ));
-    };
-    // Its end is that of its input, which goes with the stream; at the latest it is killed with us.
-    tokio::spawn(async move { child.wait().await });
-    Ok(Box::new(tokio::io::join(from, to)))
 }

@@ -14,6 +14,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod proxy;
 mod session;
 mod share;
 mod tcp;
@@ -37,6 +38,7 @@ pub(crate) use self::configured::Configured;
 pub(crate) use self::host::Stream;
 use self::machine::Machine;
 use self::open::Dial;
+pub(crate) use self::proxy::ProxyFailed;
 use self::share::Process;
 use super::Load;
 use super::args::Common;

@@ -10,7 +10,7 @@ use super::instance::{self, Instance, Remembered};
 use super::machine::Machine;
 use super::share;
 use super::update::{Believed, Update};
-use super::{known, tcp};
+use super::{known, proxy, tcp};
 use crate::cli::args::Common;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
@@ -140,7 +140,7 @@ impl<'a> Dial<'a> {
             return Ok(stream);
         }
         match &self.options.proxy_command {
-            Some(command) => host::proxy(command),
+            Some(command) => proxy::start(command),
             None => Ok(Box::new(tcp::connect(self, host).await?)),
         }
     }
