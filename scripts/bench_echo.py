@@ -1,9 +1,9 @@
 """How long a typed key takes to show, through a pseudo-terminal and a real sshd, by eic-term and OpenSSH.
 
-Started by `scripts/bench echo`. All sessions are open at once and take turns, key by key, in a new order each time, as
-who comes after another finds the caches as that has left them; some have a better place in memory than others as long as
-they live, so that several of each are measured. The remote side is `cat` in raw mode: nothing but the way there and back
-counts.
+Started by `scripts/bench echo`. A key comes as often as a held one repeats, into the one session that is open, as a person
+has it: keys that follow each other faster, or sessions that take turns, measure caches that others have filled. Sessions
+are short and in random order, as each has its place in memory as long as it lives and a machine its moods. The remote side
+is `cat` in raw mode: nothing but the way there and back counts.
 """
 
 import argparse
@@ -23,7 +23,9 @@ from pathlib import Path
 from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh
 
 KEYS = 1000
-SESSIONS = 8  # Of each program, one after the other.
+PAUSE = 30  # Milliseconds from an echo to the next key.
+KEYS_EACH = 100  # In a session.
+WARMING = 10  # Keys of a session that do not count.
 REMOTE = "stty raw -echo; echo ready; exec cat"
 PATIENCE = 20  # Seconds until a key that does not show is an error.
 
@@ -31,37 +33,36 @@ PATIENCE = 20  # Seconds until a key that does not show is an error.
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench echo")
     parser.add_argument("--keys", type=int, default=KEYS, help="keys typed into each [default: %(default)s]")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="milliseconds between keys [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
-        print(json.dumps(measure(Path(args.inside), args.keys, args.user)))
+        print(json.dumps(measure(programs(Path(args.inside), args.user), args.keys, args.pause / 1000)))
         return
-    print(table(in_region(__file__, 0, ["--keys", str(args.keys), "--user", args.user])))
-    print(f"\nFrom a key to its echo, {args.keys} keys each; {machine()}")
+    arguments = ["--keys", str(args.keys), "--pause", str(args.pause), "--user", args.user]
+    print(table(in_region(__file__, 0, arguments)))
+    print(f"\nFrom a key to its echo, {args.keys} keys each, one every {args.pause:g} ms; {machine()}")
 
 
-def measure(folder, keys, user):
+def measure(commands, keys, pause):
     """Seconds of every key by program."""
-    commands = programs(folder, user)
     seconds = {name: [] for name in commands}
-    for _ in range(SESSIONS):
-        sessions = {name: Session(commands[name]) for name in random.sample(list(commands), len(commands))}
-        for name, taken in take_turns(sessions, keys // SESSIONS):
-            seconds[name].append(taken)
-        for session in sessions.values():
-            session.end()
+    for start in range(0, keys, KEYS_EACH):
+        for name in random.sample(list(commands), len(commands)):
+            seconds[name] += alone(commands[name], min(KEYS_EACH, keys - start), pause)
     return seconds
 
 
-def take_turns(sessions, keys):
-    """The seconds of each key, after some keys that do not count."""
-    for number in range(keys + 20):
-        for name in random.sample(list(sessions), len(sessions)):
-            taken = sessions[name].echo()
-            if number >= 20:
-                yield name, taken
-            time.sleep(0.002)  # Nobody types faster; and no key meets the one before.
+def alone(command, keys, pause):
+    """Seconds of every key in a session of its own."""
+    session = Session(command)
+    seconds = []
+    for _ in range(WARMING + keys):
+        time.sleep(pause)
+        seconds.append(session.echo())
+    session.end()
+    return seconds[WARMING:]
 
 
 def programs(folder, user):
