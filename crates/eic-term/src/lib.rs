@@ -59,6 +59,7 @@ mod login;
 #[cfg(feature = "ec2")]
 mod lookup;
 mod pattern;
+mod peer;
 mod pty;
 mod pump;
 mod quota;

@@ -10,7 +10,7 @@ use super::error::{SftpError, StatusCode};
 use super::extension::names;
 use super::link::Answer;
 use super::packet::{Request, kind};
-use super::sftp::{Sftp, done, expect};
+use super::sftp::Sftp;
 
 /// What a file is opened for (§6.3 of the draft); joined by `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(super) struct Reading {
 impl Reading {
     /// As [`RemoteFile::read_at`].
     pub(super) async fn wait(self) -> Result<Bytes, SftpError> {
-        let data = match expect(self.answer.wait().await?, kind::DATA) {
+        let data = match self.answer.wait().await?.of_kind(kind::DATA) {
             Ok(mut fields) => fields.string()?,
             Err(error) if error.code() == Some(StatusCode::EOF) => return Ok(Bytes::new()),
             Err(error) => return Err(error),
@@ -81,7 +81,7 @@ pub(super) struct Doing(Answer);
 
 impl Doing {
     pub(super) async fn wait(self) -> Result<(), SftpError> {
-        done(self.0.wait().await?)
+        self.0.wait().await?.done()
     }
 }
 

@@ -9,7 +9,7 @@ use super::attributes::Attributes;
 use super::error::{SftpError, StatusCode};
 use super::link::Answer;
 use super::packet::{Fields, Reply, Request, kind};
-use super::sftp::{Sftp, expect};
+use super::sftp::Sftp;
 
 /// How many requests for names are under way at once: OpenSSH's server answers with 100 names at most.
 const AHEAD: usize = 8;
@@ -78,7 +78,7 @@ impl Folder {
 
 /// An answer without names is an end, too.
 fn entries(reply: Reply) -> Result<Option<Vec<Entry>>, SftpError> {
-    let mut fields = match expect(reply, kind::NAME) {
+    let mut fields = match reply.of_kind(kind::NAME) {
         Ok(fields) => fields,
         Err(error) if error.code() == Some(StatusCode::EOF) => return Ok(None),
         Err(error) => return Err(error),

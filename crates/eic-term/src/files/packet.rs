@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::error::SftpError;
+use super::error::{SftpError, StatusCode};
 
 /// The types of packets (§3 of the draft).
 pub(super) mod kind {
@@ -125,6 +125,31 @@ pub(super) struct Reply {
     pub(super) fields: Fields,
 }
 
+impl Reply {
+    /// Reads an answer that is only good or bad.
+    pub(super) fn done(self) -> Result<(), SftpError> {
+        if self.kind != kind::STATUS {
+            return Err(SftpError::Protocol("an answer of another kind"));
+        }
+        match self.fields.status()? {
+            (StatusCode::OK, _) => Ok(()),
+            (code, message) => Err(SftpError::Status { code, message }),
+        }
+    }
+
+    /// Returns the fields of an answer of this kind, or the error in its place.
+    pub(super) fn of_kind(self, kind: u8) -> Result<Fields, SftpError> {
+        match self.kind {
+            answered if answered == kind => Ok(self.fields),
+            kind::STATUS => match self.fields.status()? {
+                (StatusCode::OK, _) => Err(SftpError::Protocol("success, and nothing with it")),
+                (code, message) => Err(SftpError::Status { code, message }),
+            },
+            _ => Err(SftpError::Protocol("an answer of another kind")),
+        }
+    }
+}
+
 /// Fields that are still to be read.
 #[derive(Debug)]
 pub(super) struct Fields(pub(super) Bytes);
@@ -132,6 +157,13 @@ pub(super) struct Fields(pub(super) Bytes);
 const CUT: SftpError = SftpError::Protocol("a packet ended early");
 
 impl Fields {
+    /// A status and its text, which some servers leave out.
+    fn status(mut self) -> Result<(StatusCode, String), SftpError> {
+        let code = StatusCode(self.u32()?);
+        let message = self.string().unwrap_or_default();
+        Ok((code, String::from_utf8_lossy(&message).into_owned()))
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, SftpError> {
         self.0.try_get_u32().map_err(|_| CUT)
     }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::attributes::Attributes;
 use super::carrier::{Sink, Source};
-use super::error::{SftpError, StatusCode};
+use super::error::SftpError;
 use super::extension::{FileSystem, Limits, names};
 use super::file::{OpenMode, RemoteFile};
 use super::folder::{Entry, Folder};
@@ -135,7 +135,7 @@ impl Sftp {
                 None if !self.offers(names::LIMITS) => return Ok(Limits::default()),
                 None => self.ask(Request::extended(names::LIMITS)).await?,
             };
-            match expect(answer, kind::EXTENDED_REPLY) {
+            match answer.of_kind(kind::EXTENDED_REPLY) {
                 Ok(mut fields) => Limits::read(&mut fields),
                 Err(SftpError::Status { .. }) => Ok(Limits::default()),
                 Err(error) => Err(error),
@@ -401,24 +401,24 @@ impl Sftp {
     }
 
     pub(super) async fn done(&self, request: Request) -> Result<(), SftpError> {
-        done(self.ask(request).await?)
+        self.ask(request).await?.done()
     }
 
     async fn handle(&self, request: Request) -> Result<Bytes, SftpError> {
-        expect(self.ask(request).await?, kind::HANDLE)?.string()
+        self.ask(request).await?.of_kind(kind::HANDLE)?.string()
     }
 
     pub(super) async fn attributes(&self, request: Request) -> Result<Attributes, SftpError> {
-        Attributes::read(&mut expect(self.ask(request).await?, kind::ATTRS)?)
+        Attributes::read(&mut self.ask(request).await?.of_kind(kind::ATTRS)?)
     }
 
     async fn extended(&self, request: Request) -> Result<Fields, SftpError> {
-        expect(self.ask(request).await?, kind::EXTENDED_REPLY)
+        self.ask(request).await?.of_kind(kind::EXTENDED_REPLY)
     }
 
     /// The one name of an answer.
     async fn name(&self, request: Request) -> Result<Vec<u8>, SftpError> {
-        let mut fields = expect(self.ask(request).await?, kind::NAME)?;
+        let mut fields = self.ask(request).await?.of_kind(kind::NAME)?;
         match fields.u32()? {
             1 => Ok(fields.string()?.to_vec()),
             _ => Err(SftpError::Protocol("one name was asked for")),
@@ -446,34 +446,4 @@ fn names_in(bytes: Bytes) -> Result<Vec<Vec<u8>>, SftpError> {
         names.push(fields.string()?.to_vec());
     }
     Ok(names)
-}
-
-/// Reads an answer that is only good or bad.
-pub(super) fn done(reply: Reply) -> Result<(), SftpError> {
-    if reply.kind != kind::STATUS {
-        return Err(SftpError::Protocol("an answer of another kind"));
-    }
-    match status(reply.fields)? {
-        (StatusCode::OK, _) => Ok(()),
-        (code, message) => Err(SftpError::Status { code, message }),
-    }
-}
-
-/// Reads the fields of an answer of this kind, or the error in its place.
-pub(super) fn expect(reply: Reply, kind: u8) -> Result<Fields, SftpError> {
-    match reply.kind {
-        answered if answered == kind => Ok(reply.fields),
-        kind::STATUS => match status(reply.fields)? {
-            (StatusCode::OK, _) => Err(SftpError::Protocol("success, and nothing with it")),
-            (code, message) => Err(SftpError::Status { code, message }),
-        },
-        _ => Err(SftpError::Protocol("an answer of another kind")),
-    }
-}
-
-/// Some servers leave the text out.
-fn status(mut fields: Fields) -> Result<(StatusCode, String), SftpError> {
-    let code = StatusCode(fields.u32()?);
-    let message = fields.string().unwrap_or_default();
-    Ok((code, String::from_utf8_lossy(&message).into_owned()))
 }
