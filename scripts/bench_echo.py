@@ -1,9 +1,9 @@
 """How long a typed key takes to show, through a pseudo-terminal and a real sshd, by eic-term and OpenSSH.
 
-Started by `scripts/bench echo`. A key comes as often as a held one repeats, into the one session that is open, as a person
-has it: keys that follow each other faster, or sessions that take turns, measure caches that others have filled. Sessions
-are short and in random order, as each has its place in memory as long as it lives and a machine its moods. The remote side
-is `cat` in raw mode: nothing but the way there and back counts.
+Started by `scripts/bench echo`. A key comes as often as a held one repeats, in one session at a time, as a person has it;
+`--pause` sets another pace: with faster keys the caches and the CPU are warmer, for all programs. Sessions are short and in
+random order, as each has its place in memory as long as it lives and a machine its moods. The remote side is `cat` in raw
+mode: nothing but the way there and back counts.
 """
 
 import argparse
