@@ -109,6 +109,21 @@ fn data_is_compressed_and_keys_are_renewed_where_that_is_wanted() {
 }
 
 #[test]
+fn a_terminal_takes_chacha20_unless_ciphers_are_named() {
+    let Some(place) = Place::new(&["sshd", "ssh-keygen"]) else {
+        return;
+    };
+    for (options, agreed) in [
+        (&["-v", "-tt"][..], ", chacha20-poly1305@openssh.com"),
+        (&["-v", "-tt", "-caes256-ctr,aes128-ctr"], ", aes256-ctr, "),
+    ] {
+        let outcome = place.ssh(options, "true");
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(agreed), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn connections_come_from_where_they_should() {
     let sandbox = Sandbox::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -21,6 +21,17 @@ fn the_terminals_modes_and_language_go_along() {
 }
 
 #[test]
+fn keys_have_the_cipher_that_is_fastest_for_them() {
+    let Some((_sandbox, terminal)) = shell(&["-v"]) else {
+        return;
+    };
+    let said = terminal.text().replace('\n', "");
+    let agreed = "ssh-ed25519, chacha20-poly1305@openssh.com";
+    assert!(said.contains(agreed), "{said}");
+    leave(terminal);
+}
+
+#[test]
 fn a_terminal_that_the_host_does_not_know_is_said_once() {
     let Some((_sandbox, terminal)) = shell_with(&[("TERM", "no-such-terminal")], &[]) else {
         return;

@@ -79,6 +79,8 @@ pub struct ConnectOptions {
     pub rekey_time: Option<Duration>,
     /// How many bytes the host may send ahead; see [`SessionBuilder::window`].
     pub window: Option<u32>,
+    /// Whether a person types; see [`SessionBuilder::interactive`].
+    pub interactive: bool,
     /// Whether to offer SHA-1 and CBC too; see [`SessionBuilder::legacy`].
     pub legacy: bool,
     /// The algorithms to offer; see [`SessionBuilder::algorithms`].
@@ -111,6 +113,7 @@ impl Default for ConnectOptions {
             rekey_bytes: None,
             rekey_time: None,
             window: None,
+            interactive: false,
             legacy: false,
             algorithms: AlgorithmLists::default(),
             identities: Vec::new(),
@@ -373,6 +376,7 @@ impl Connector {
             .keepalive(options.keepalive)
             .keepalive_misses(options.keepalive_misses)
             .rekey_after(options.rekey_bytes, options.rekey_time)
+            .interactive(options.interactive)
             .legacy(options.legacy)
             .algorithms(options.algorithms.clone())
             .expires(expires)

@@ -27,6 +27,8 @@ use crate::x11;
 
 /// The receive window of a channel, in bytes: 50 MB/s at 80 ms of round trip.
 const WINDOW: u32 = 4 << 20;
+/// The same for a terminal: 3 MB/s at 80 ms of round trip, and soon shown.
+const INTERACTIVE_WINDOW: u32 = 256 << 10;
 /// How much is read from the connection at once, in bytes: two of the largest packets that OpenSSH sends.
 const READ_AHEAD: usize = 64 << 10;
 /// How many packets of a channel wait for its pump.
@@ -56,7 +58,8 @@ pub struct SessionBuilder {
     misses: u32,
     rekey_bytes: Option<u64>,
     rekey_time: Option<Duration>,
-    window: u32,
+    window: Option<u32>,
+    interactive: bool,
     legacy: bool,
     algorithms: AlgorithmLists,
     only: Option<Algorithm>,
@@ -81,7 +84,8 @@ impl SessionBuilder {
             misses: MISSES,
             rekey_bytes: None,
             rekey_time: None,
-            window: WINDOW,
+            window: None,
+            interactive: false,
             legacy: false,
             algorithms: AlgorithmLists::default(),
             only: None,
@@ -124,10 +128,18 @@ impl SessionBuilder {
     }
 
     /// Lets the server send this many bytes of a channel ahead of what we have taken from the stream; 4 MiB by
-    /// default. Less makes a long way slower, and an interrupt felt sooner.
+    /// default, 256 KiB if [interactive](Self::interactive). Less makes a long way slower, and an interrupt felt sooner.
     #[must_use]
     pub fn window(mut self, bytes: u32) -> Self {
-        self.window = bytes;
+        self.window = Some(bytes);
+        self
+    }
+
+    /// Whether the session is for a person at a terminal, whose keys matter more than files: then the window is smaller, and
+    /// ChaCha20 comes before AES-GCM, unless the [ciphers](AlgorithmLists::ciphers) are named.
+    #[must_use]
+    pub fn interactive(mut self, interactive: bool) -> Self {
+        self.interactive = interactive;
         self
     }
 
@@ -205,10 +217,18 @@ impl SessionBuilder {
             limited(Step::Handshake, self.limit, ask).await?;
         }
         let mut offered = algorithms::offered(&self.witnesses.known, self.legacy);
+        if self.interactive {
+            algorithms::prefer_for_keys(&mut offered);
+        }
         self.algorithms.replace_in(&mut offered);
         if let Some(kind) = self.only {
             offered.key = vec![kind].into();
         }
+        let usual_window = match self.interactive {
+            true => INTERACTIVE_WINDOW,
+            false => WINDOW,
+        };
+        let window = self.window.unwrap_or(usual_window);
         let (forwards, flow) = (Registry::default(), Flow::default());
         let (alive, ended) = watch::channel(());
         let waits = self.misses.saturating_add(1);
@@ -216,7 +236,7 @@ impl SessionBuilder {
             .keepalive
             .map(|interval| interval.saturating_mul(waits));
         let config = client::Config {
-            window_size: self.window,
+            window_size: window,
             keepalive_interval: self.keepalive,
             keepalive_max: usize::try_from(self.misses).unwrap_or(usize::MAX),
             limits: limits(self.rekey_bytes, self.rekey_time),
@@ -254,7 +274,7 @@ impl SessionBuilder {
             host_bound,
             lent,
             limit: self.limit,
-            window: self.window,
+            window,
             legacy: self.legacy,
             since: Instant::now(),
             expires: self.expires,

@@ -11,7 +11,7 @@ use eic_term::{
 use super::args::{Common, Connect, Pick};
 use super::folders;
 use super::forwards::Forwards;
-use super::interactive::{self, interact};
+use super::interactive::interact;
 use super::memory::Memory;
 use super::picker;
 use super::report::{Failure, INTERRUPTED};
@@ -179,7 +179,7 @@ pub(crate) async fn log_in_at(
     let names = [target, &named].map(|target| target.selector.to_string());
     let names = names.each_ref().map(String::as_str);
     let mut settings = Settings::load_over(common, &names, configured.usual()?)?;
-    settings.options.window = with_pty.then_some(interactive::WINDOW);
+    settings.options.interactive = with_pty;
     let timeline = settings.options.timeline.clone();
     let progress = ui.progress(target, &timeline);
     let mut memory = Memory::of(&mut settings.options);

@@ -22,8 +22,6 @@ use super::streams;
 use super::term;
 use super::ui::Ui;
 
-/// How far the host may be ahead of the terminal, in bytes: 3 MB/s at 80 ms of round trip, and soon shown.
-pub(crate) const WINDOW: u32 = 256 << 10;
 /// How much of what is typed waits for the network, in bytes; `~.` is still heard then.
 const MOST_UNSENT: usize = 4 << 20;
 /// How many things we have to say, or are told, may wait.

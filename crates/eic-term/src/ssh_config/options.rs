@@ -149,6 +149,8 @@ pub struct ResolvedOptions {
 
     /// Ciphers, most wanted first. This and the other lists may name what only OpenSSH has.
     pub ciphers: Vec<String>,
+    /// Whether that list was named; else what the session is for says which comes first.
+    pub ciphers_are_named: bool,
     /// MACs, most wanted first.
     pub macs: Vec<String>,
     /// Key exchanges, most wanted first.

@@ -104,7 +104,12 @@ impl Resolved {
         let is_typed = settings.has(Key::IdentityFile);
         let (host, is_own) = read(&line, &mut settings, system, log)?;
         let named = |key: &Key| settings.has(*key);
-        let watched = [Key::User, Key::IdentityFile, Key::HostKeyAlgorithms];
+        let watched = [
+            Key::User,
+            Key::IdentityFile,
+            Key::HostKeyAlgorithms,
+            Key::Ciphers,
+        ];
         let unnamed = watched.into_iter().filter(|key| !named(key)).collect();
         defaults::fill(&mut settings, &line, system, log)?;
         settings.put(Key::HostName, Value::Text(host));

@@ -149,6 +149,7 @@ impl Resolved {
 
     fn algorithms(&self, options: &mut ResolvedOptions) {
         options.ciphers = self.names(Key::Ciphers);
+        options.ciphers_are_named = !self.unnamed.contains(&Key::Ciphers);
         options.macs = self.names(Key::Macs);
         options.kex_algorithms = self.names(Key::KexAlgorithms);
         options.host_key_algorithms = self.names(Key::HostKeyAlgorithms);

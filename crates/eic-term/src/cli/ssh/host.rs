@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::keys;
 use super::open::Dial;
 use crate::cli::identities;
-use crate::cli::interactive;
 use crate::cli::report::Failure;
 use crate::cli::ui::Ui;
 
@@ -39,6 +38,7 @@ pub(super) async fn log_in(
     let (options, banner) = (dial.options, dial.ui.clone());
     let mut builder = SessionBuilder::new(name(options), known.clone())
         .limit(limit(options))
+        .interactive(dial.with_pty)
         .algorithms(super::algorithms(options))
         .host_bound(options.host_bound)
         .on_banner(move |text| banner.banner(text));
@@ -50,9 +50,6 @@ pub(super) async fn log_in(
     }
     let (bytes, time) = super::rekey_after(options);
     builder = builder.rekey_after(bytes, time);
-    if dial.with_pty {
-        builder = builder.window(interactive::WINDOW);
-    }
     let connection = builder.handshake(stream).await?;
     let credentials = credentials(options, &connection, dial.ui).await;
     connection.login(&options.user, credentials).await

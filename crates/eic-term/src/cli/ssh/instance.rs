@@ -15,7 +15,6 @@ use super::update::Believed;
 use super::{known, tcp};
 use crate::cli::args::Common;
 use crate::cli::connect;
-use crate::cli::interactive;
 use crate::cli::memory::Memory;
 use crate::cli::report::Failure;
 use crate::cli::settings::Settings;
@@ -208,7 +207,7 @@ impl Begun {
         let (bytes, time) = super::rekey_after(options);
         (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
         settings.options.keepalive_misses = options.server_alive_count_max;
-        settings.options.window = dial.with_pty.then_some(interactive::WINDOW);
+        settings.options.interactive = dial.with_pty;
         let mut memory = Memory::of(&mut settings.options);
         let connector = settings.connector(dial.ui).await?;
         let cache = settings.cache(&common, connector.region());

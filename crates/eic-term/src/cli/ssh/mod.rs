@@ -197,17 +197,25 @@ fn verbosity(level: LogLevel) -> u8 {
     }
 }
 
-/// The algorithms to offer. Where host keys are not named, those that are known come first.
+/// The algorithms to offer. Where host keys are not named, those that are known come first; where ciphers are not, what the
+/// session is for says which.
 fn algorithms(options: &ResolvedOptions) -> AlgorithmLists {
     AlgorithmLists {
         key_exchanges: options.kex_algorithms.clone(),
-        host_keys: match options.host_key_algorithms_are_named {
-            true => options.host_key_algorithms.clone(),
-            false => Vec::new(),
-        },
-        ciphers: options.ciphers.clone(),
+        host_keys: if_named(
+            &options.host_key_algorithms,
+            options.host_key_algorithms_are_named,
+        ),
+        ciphers: if_named(&options.ciphers, options.ciphers_are_named),
         macs: options.macs.clone(),
         compression: options.compression,
+    }
+}
+
+fn if_named(list: &[String], named: bool) -> Vec<String> {
+    match named {
+        true => list.to_vec(),
+        false => Vec::new(),
     }
 }
 
