@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB = "i-0e1c0000000000001"  # Of the sandbox's fleet: the one with a public and a private address.
 
 
-def in_region(script, rtt, arguments, options=("--sshd",)):
+def in_region(script, rtt, arguments, options=("--sshd",), libraries=None):
     """Runs a script, with a folder that holds a key, in a region with these options, whose instances know the key;
-    returns what it prints, which is JSON."""
+    returns what it prints, which is JSON. The region's programs, sshd among them, take their libraries from a folder, if
+    one is named; the script does not."""
     # In memory where that can be: the disk is not what is compared.
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
@@ -24,8 +25,12 @@ def in_region(script, rtt, arguments, options=("--sshd",)):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         command = [binary("eic-sandbox"), "run", "--rtt", f"{rtt}ms"]
         command += ["--authorized-key", f"{key}.pub", *options, "--"]
+        environment = dict(os.environ)
+        if libraries:
+            environment["LD_LIBRARY_PATH"] = libraries
+            command += ["env", "-u", "LD_LIBRARY_PATH"]
         command += [sys.executable, script, "--inside", folder, *arguments]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+        output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
         return json.loads(output)
 
 
