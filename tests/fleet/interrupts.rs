@@ -17,9 +17,17 @@ fn start(sandbox: &Sandbox, command: &str) -> (Child, Interrupts) {
 fn wait_for(child: &mut Child, count: usize) -> BufReader<std::process::ChildStdout> {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     for _ in 0..count {
-        stdout.read_line(&mut String::new()).unwrap();
+        let read = stdout.read_line(&mut String::new()).unwrap();
+        assert_ne!(read, 0, "it ended: {}", how_it_ended(child));
     }
     stdout
+}
+
+fn how_it_ended(child: &mut Child) -> String {
+    let mut stderr = String::new();
+    let pipe = child.stderr.as_mut().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    format!("{}: {stderr}", child.wait().unwrap())
 }
 
 #[test]
