@@ -195,3 +195,29 @@ fn a_second_factor_is_asked_for() {
     terminal.press_control_c();
     assert_eq!(terminal.exit_code(), 130);
 }
+
+#[test]
+fn answers_are_asked_for_as_often_as_is_said() {
+    let sandbox = Sandbox::with(Config::default().one_time_code("123456"));
+    for (said, times) in [
+        ("", 3),
+        ("-oNumberOfPasswordPrompts=1", 1),
+        ("-oNumberOfPasswordPrompts=0", 0),
+    ] {
+        let options = ["ssh", "-F", "none", said, "ec2-user@web-1", "true"];
+        let words: Vec<_> = options
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let mut terminal = Terminal::start_ours(&sandbox, &[], &words);
+        for asked in 1..=times {
+            terminal.wait_for("a question", |terminal| {
+                terminal.text().matches("Code:").count() == asked
+            });
+            terminal.type_keys("111111\r");
+        }
+        terminal.expect("(keyboard-interactive)");
+        assert_eq!(terminal.text().matches("Code:").count(), times, "{said}");
+        assert_eq!(terminal.exit_code(), 255);
+    }
+}

@@ -124,6 +124,28 @@ fn a_terminal_takes_chacha20_unless_ciphers_are_named() {
 }
 
 #[test]
+fn what_is_read_and_not_done_is_said_with_v() {
+    let Some(place) = Place::new(&["sshd", "ssh-keygen"]) else {
+        return;
+    };
+    let said = "debug1: visualhostkey is read, and without effect";
+    for (options, expected) in [
+        (&["-oVisualHostKey=yes"][..], false),
+        (&["-v", "-oVisualHostKey=no"], false),
+        (&["-v", "-oVisualHostKey=yes"], true),
+    ] {
+        let outcome = place.ssh(options, "true");
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.contains(said),
+            expected,
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
 fn connections_come_from_where_they_should() {
     let sandbox = Sandbox::start();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

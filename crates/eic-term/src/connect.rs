@@ -151,6 +151,11 @@ impl ConnectOptions {
     {
         self.asking = self.asking.clone().on_question(ask);
     }
+
+    /// Asks this often for what the server refuses; see [`Credentials::tries`].
+    pub fn tries(&mut self, tries: usize) {
+        self.asking = self.asking.clone().tries(tries);
+    }
 }
 
 /// Makes sessions and tunnels to instances.

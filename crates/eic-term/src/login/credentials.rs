@@ -8,6 +8,9 @@ use russh::keys::HashAlg;
 use super::question::{Answers, Asker, Question};
 use crate::identity::Identity;
 
+/// How often a password is asked for, as ssh(1) does.
+const TRIES: usize = 3;
+
 /// A way to log in (RFC 4252 §7 and §8, RFC 4256).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginMethod {
@@ -44,6 +47,8 @@ pub struct Credentials {
     pub(crate) methods: Vec<MethodKind>,
     /// What keys may sign with; `None` for all that is safe.
     pub(crate) accepted: Option<Vec<String>>,
+    /// How often answers are asked for that the server refuses.
+    pub(crate) tries: usize,
     /// Whether the keys were pushed by EC2 Instance Connect.
     pub(crate) pushed: bool,
 }
@@ -58,6 +63,7 @@ impl Default for Credentials {
             asker: None,
             methods: methods.map(MethodKind::from).to_vec(),
             accepted: None,
+            tries: TRIES,
             pushed: false,
         }
     }
@@ -78,6 +84,14 @@ impl Credentials {
         F: Future<Output = Answers> + Send + 'static,
     {
         self.asker = Some(Asker::new(ask));
+        self
+    }
+
+    /// Asks this often for a password, or for answers, that the server refuses; three times by default. Nobody is asked
+    /// where it is 0.
+    #[must_use]
+    pub fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries;
         self
     }
 
@@ -113,7 +127,7 @@ impl Credentials {
     pub(super) fn usable(&self, offered: &[MethodKind]) -> Vec<MethodKind> {
         let possible = |method: &MethodKind| match method {
             MethodKind::PublicKey => !self.identities.is_empty(),
-            _ => self.asker.is_some(),
+            _ => self.asker.is_some() && self.tries > 0,
         };
         let ours = self.methods.iter().copied().filter(possible);
         ours.filter(|method| offered.contains(method)).collect()

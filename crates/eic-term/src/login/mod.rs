@@ -29,8 +29,6 @@ const RETRIES: [Duration; 4] = [
     Duration::from_millis(1000),
     Duration::from_millis(1500),
 ];
-/// How often a password is asked for, as ssh(1) does.
-const TRIES: usize = 3;
 /// How many methods in a row a server may want.
 const MOST_STEPS: usize = 8;
 
@@ -137,7 +135,7 @@ impl Login<'_> {
         asker: &Asker,
     ) -> Result<Answer, Error> {
         let question = Question::password(format!("{}@{}", self.user, connection.peer.name));
-        for _ in 1..TRIES {
+        for _ in 1..self.credentials.tries {
             let answer = connection.ask_password(self.user, &question, asker).await?;
             if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::Password)) {
                 return Ok(answer);
@@ -152,7 +150,7 @@ impl Login<'_> {
         asker: &Asker,
     ) -> Result<Answer, Error> {
         let again = MethodKind::KeyboardInteractive;
-        for _ in 1..TRIES {
+        for _ in 1..self.credentials.tries {
             let (answer, asked) = connection.answer_questions(self.user, asker).await?;
             if !asked || !matches!(&answer, Answer::Refused(next) if next.contains(&again)) {
                 return Ok(answer);

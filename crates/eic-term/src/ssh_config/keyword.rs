@@ -146,6 +146,28 @@ keywords! {
     ProxyJump "proxyjump" Jump, None;
 }
 
+/// Settings that nothing here follows.
+pub(super) const UNHEEDED: &[Key] = &[
+    Key::CanonicalizePermittedCnames,
+    Key::CaSignatureAlgorithms,
+    Key::ChannelTimeout,
+    Key::CheckHostIp,
+    Key::EnableSshKeysign,
+    Key::FingerprintHash,
+    Key::GssapiAuthentication,
+    Key::HostbasedAuthentication,
+    Key::KbdInteractiveDevices,
+    Key::LogVerbose,
+    Key::NoHostAuthenticationForLocalhost,
+    Key::ObscureKeystrokeTiming,
+    Key::ProxyUseFdpass,
+    Key::RequiredRsaSize,
+    Key::StreamLocalBindMask,
+    Key::VerifyHostKeyDns,
+    Key::VisualHostKey,
+    Key::WarnWeakCrypto,
+];
+
 /// What a line's first word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {

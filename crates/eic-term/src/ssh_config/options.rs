@@ -122,6 +122,9 @@ pub struct ResolvedOptions {
     /// Whether nobody is there to answer.
     pub batch_mode: bool,
 
+    /// Keywords that ask for something that this library and its program do not do, as `ssh -G` writes them.
+    pub unheeded: Vec<&'static str>,
+
     /// What to do of a host key that is not known.
     pub strict_host_key_checking: StrictHostKeyChecking,
     /// The user's files of known hosts.

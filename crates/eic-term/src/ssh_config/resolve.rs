@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::command_line::{self, Asked, CommandLine};
 use super::expand::Tokens;
 use super::hostname;
-use super::keyword::Key;
+use super::keyword::{Key, Keyword, UNHEEDED};
 use super::log::{Fatal, Log, Messages, Refused};
 use super::options::ResolvedOptions;
 use super::print;
@@ -90,6 +90,8 @@ pub(super) struct Resolved {
     pub(super) tokens: Tokens,
     /// Settings that nobody named.
     pub(super) unnamed: Vec<Key>,
+    /// Settings that were named and that nothing here follows.
+    pub(super) unheeded: Vec<&'static str>,
     /// Whether a key was named for this host in particular.
     pub(super) has_own_identity: bool,
 }
@@ -111,6 +113,7 @@ impl Resolved {
             Key::Ciphers,
         ];
         let unnamed = watched.into_iter().filter(|key| !named(key)).collect();
+        let unheeded = unheeded(&settings);
         defaults::fill(&mut settings, &line, system, log)?;
         settings.put(Key::HostName, Value::Text(host));
         finish::check(&mut settings, &line, log)?;
@@ -121,9 +124,20 @@ impl Resolved {
             settings,
             tokens,
             unnamed,
+            unheeded,
             has_own_identity: is_typed || is_own,
         })
     }
+}
+
+/// The names of settings that ask for something that nothing here does; `no` asks for nothing.
+fn unheeded(settings: &Settings) -> Vec<&'static str> {
+    let rows = UNHEEDED.iter().filter_map(|key| key.row());
+    let asks = |row: &&Keyword| {
+        let value = settings.get(row.key).map(Value::text);
+        value.is_some_and(|text| text != Some("no") && text != row.default)
+    };
+    rows.filter(asks).map(|row| row.name).collect()
 }
 
 /// Reads the files, a second time where they or a new name for the host ask for it; the host to connect to, and
@@ -188,6 +202,33 @@ fn files(reader: &mut Reader<'_>, line: &CommandLine) -> Result<(), Fatal> {
 mod tests {
     use super::super::fake::Fake;
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_and_not_done() {
+        for (config, expected) in [
+            ("", &[][..]),
+            (
+                "VisualHostKey no\nCheckHostIP no\nObscureKeystrokeTiming no",
+                &[],
+            ),
+            ("FingerprintHash sha256\nPort 1", &[]),
+            (
+                "VisualHostKey yes\nFingerprintHash md5\nObscureKeystrokeTiming yes",
+                &["fingerprinthash", "obscurekeystroketiming", "visualhostkey"],
+            ),
+            (
+                "LogVerbose a\nRequiredRSASize 3072",
+                &["logverbose", "requiredrsasize"],
+            ),
+        ] {
+            let system = Fake::default().with_file("/home/me/.ssh/config", config);
+            let Request::Connect(options) = resolve(&["web".into()], &system).unwrap().request
+            else {
+                panic!("{config}");
+            };
+            assert_eq!(options.unheeded, expected, "{config:?}");
+        }
+    }
 
     #[test]
     fn whose_keys_are_a_hosts_own() {

@@ -25,6 +25,7 @@ pub(super) fn options(
     let mut options = ResolvedOptions {
         connect_timeout: resolved.number(Key::ConnectTimeout),
         tokens: resolved.tokens.clone(),
+        unheeded: resolved.unheeded.clone(),
         ..ResolvedOptions::default()
     };
     resolved.session(&mut options);

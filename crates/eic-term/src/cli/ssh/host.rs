@@ -86,6 +86,7 @@ pub(super) async fn is_confirmed(
 async fn credentials(options: &ResolvedOptions, connection: &Connection, ui: &Ui) -> Credentials {
     let mut credentials = Credentials::default()
         .methods(methods(options))
+        .tries(super::tries(options))
         .accepted(options.pubkey_accepted_algorithms.iter().cloned());
     let agents = agents(options);
     // An agent shows keys that are for some hosts only where it knows which one asks.

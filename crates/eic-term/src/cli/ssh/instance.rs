@@ -208,6 +208,7 @@ impl Begun {
         (settings.options.rekey_bytes, settings.options.rekey_time) = (bytes, time);
         settings.options.keepalive_misses = options.server_alive_count_max;
         settings.options.interactive = dial.with_pty;
+        settings.options.tries(super::tries(options));
         let mut memory = Memory::of(&mut settings.options);
         let connector = settings.connector(dial.ui).await?;
         let cache = settings.cache(&common, connector.region());

@@ -157,6 +157,9 @@ fn started(options: &ResolvedOptions) -> Result<Ui, Failure> {
     let ui = Ui::new(quiet, verbose).mark("debug1: ");
     let ui = ui.batch(options.batch_mode).log(log);
     unsupported(options).iter().for_each(|said| ui.notice(said));
+    for keyword in &options.unheeded {
+        ui.detail(&format!("{keyword} is read, and without effect"));
+    }
     Ok(ui)
 }
 
@@ -186,6 +189,11 @@ fn unsupported(options: &ResolvedOptions) -> Vec<&'static str> {
     ];
     let asked = all.into_iter().filter(|(asked, _)| *asked);
     asked.map(|(_, said)| said).collect()
+}
+
+/// How often a person is asked for what the host refuses.
+fn tries(options: &ResolvedOptions) -> usize {
+    usize::try_from(options.number_of_password_prompts).unwrap_or(usize::MAX)
 }
 
 fn verbosity(level: LogLevel) -> u8 {
