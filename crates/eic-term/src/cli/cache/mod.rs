@@ -1,20 +1,20 @@
 //! What was found out about instances, kept for the next time: where they are, never a key or a credential.
 
 mod file;
+mod scope;
 
-use std::env;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use data_encoding::HEXLOWER;
 use eic_auth::{DnsNames, Endpoint, Instance, InstanceId, InstanceState, Selector};
 use serde::{Deserialize, Serialize};
 
 use super::folders;
+pub(crate) use scope::Scope;
+use scope::VERSION;
 
 /// How long an instance that nobody asks for is remembered, in seconds.
 const LIFE: u64 = 90 * 24 * 3600;
@@ -23,45 +23,6 @@ const LATELY: u64 = 60;
 
 /// How many instances are few beside a whole account's.
 const FEW: usize = 16;
-/// What the lines of a file are like; a file of another version is left alone.
-const VERSION: u32 = 1;
-
-/// Which account and region a cache is of, as far as that can be told without asking AWS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Scope {
-    version: u32,
-    pub(crate) profile: Option<String>,
-    pub(crate) region: String,
-    endpoint_url: Option<String>,
-    /// The start of the digest of the access key's id, where the environment has one.
-    identity: Option<String>,
-}
-
-impl Scope {
-    /// Where these are `None` the environment counts.
-    pub(crate) fn new(profile: Option<&str>, region: &str) -> Self {
-        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let of_profile = profile.map(str::to_owned);
-        let identity = variable("AWS_ACCESS_KEY_ID").filter(|_| profile.is_none());
-        Self {
-            version: VERSION,
-            profile: of_profile.or_else(|| variable("AWS_PROFILE")),
-            region: region.to_owned(),
-            endpoint_url: variable("AWS_ENDPOINT_URL"),
-            identity: identity.map(|id| hash(&id)),
-        }
-    }
-
-    fn file_name(&self) -> String {
-        format!("{}.jsonl", hash(&format!("{self:?}")))
-    }
-}
-
-fn hash(text: &str) -> String {
-    let digest = digest(&SHA256, text.as_bytes());
-    let half = digest.as_ref().get(..16).unwrap_or_default();
-    HEXLOWER.encode(half)
-}
 
 /// A line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
