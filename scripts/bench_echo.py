@@ -49,6 +49,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench echo")
     parser.add_argument("--keys", type=int, default=KEYS, help="keys typed into each [default: %(default)s]")
     parser.add_argument("--pause", type=float, default=PAUSE, help="milliseconds between keys [default: %(default)s]")
+    parser.add_argument("--each", type=int, default=KEYS_EACH, help="keys in a session [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--only", choices=["direct", "endpoint"], help="one of the ways [default: both]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
@@ -57,7 +58,7 @@ def main():
     if args.inside:
         print(json.dumps(inside(Path(args.inside), args)))
         return
-    arguments = ["--keys", str(args.keys), "--pause", str(args.pause), "--user", args.user]
+    arguments = ["--keys", str(args.keys), "--pause", str(args.pause), "--each", str(args.each), "--user", args.user]
     arguments += ["--only", args.only] if args.only else []
     with tempfile.TemporaryDirectory() as libraries:
         for program in (sshd(), *parts().values()):
@@ -92,15 +93,15 @@ def inside(folder, args):
     server = Server(folder, args.libraries)
     commands = programs(folder, args.user, server.port)
     measured = {name: command for name, command in commands.items() if name.startswith(args.only or "")}
-    return measure(measured, args.keys, args.pause / 1000)
+    return measure(measured, args.keys, args.each, args.pause / 1000)
 
 
-def measure(commands, keys, pause):
+def measure(commands, keys, each, pause):
     """Seconds of every key by program, a list for each session; the first ones were beside each other, and so on."""
     seconds = {name: [] for name in commands}
-    for start in range(0, keys, KEYS_EACH):
+    for start in range(0, keys, each):
         for name in random.sample(list(commands), len(commands)):
-            seconds[name].append(alone(commands[name], min(KEYS_EACH, keys - start), pause))
+            seconds[name].append(alone(commands[name], min(each, keys - start), pause))
     return seconds
 
 
