@@ -119,13 +119,40 @@ fn serve_prints_what_a_shell_can_use_until_it_is_interrupted() {
         .unwrap();
     let errors = BufReader::new(serve.stderr.take().unwrap());
     assert!(errors.lines().next().unwrap().unwrap().contains("Ctrl-C"));
-    let killed = Command::new("kill")
-        .args(["-INT", &serve.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    interrupt(&serve);
     let text = stdout(serve.wait_with_output().unwrap());
     assert!(
         text.contains("export AWS_ENDPOINT_URL='https://localhost:"),
         "{text}"
     );
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_at_any_moment_leaves_nothing() {
+    use std::time::Duration;
+    if !peer::present(&["kill"]) {
+        return;
+    }
+    for delay in (0..100).step_by(4).map(Duration::from_millis) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let serve = sandbox(&["serve"])
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(delay);
+        interrupt(&serve);
+        serve.wait_with_output().unwrap();
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 0, "after {delay:?}");
+    }
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let arguments = ["-INT", &child.id().to_string()];
+    let killed = Command::new("kill").args(arguments).status();
+    assert!(killed.unwrap().success());
 }

@@ -5,8 +5,9 @@ use std::process::Command;
 use eic_sandbox::{Instance, Region};
 
 use super::args::DemoArgs;
+use super::child::Guard;
 use super::report::Failure;
-use super::{build, child, start, ui};
+use super::{build, start, ui};
 
 /// Runs eic-term inside a new region.
 pub(crate) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
@@ -14,6 +15,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         Some(path) => path.clone(),
         None => eic_term()?,
     };
+    let guard = Guard::new()?;
     let region = start(&args.region)?;
     let mut command = Command::new(program);
     if args.args.is_empty() {
@@ -22,7 +24,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     } else {
         command.args(&args.args);
     }
-    child::run(&region, command)
+    guard.run(&region, command)
 }
 
 /// The eic-term beside this program, brought up to date where cargo runs us.

@@ -3,11 +3,13 @@ use std::fs;
 use eic_sandbox::Region;
 
 use super::args::ServeArgs;
+use super::child::Guard;
 use super::report::Failure;
-use super::{child, start, ui};
+use super::{start, ui};
 
 /// Starts a region, tells its environment, and waits to be interrupted.
 pub(crate) fn serve(args: &ServeArgs) -> Result<u8, Failure> {
+    let guard = Guard::new()?;
     let region = start(&args.region)?;
     match &args.env_file {
         Some(path) => fs::write(
@@ -21,8 +23,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<u8, Failure> {
         None => ui::print(&lines(&region, shell_command)),
     }
     ui::say("# the region is up; interrupt with Ctrl-C");
-    let interrupted = child::runtime()?.block_on(child::interrupted());
-    interrupted.map_err(|source| Failure::Signals { source })?;
+    guard.wait();
     Ok(0)
 }
 

@@ -2,6 +2,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use futures_util::FutureExt;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -37,6 +38,24 @@ impl Signals {
             }
         }
     }
+
+    /// Waits for the next signal, whichever it is, and gives the exit code that tells of it.
+    pub(crate) async fn any(&mut self) -> u8 {
+        let signal = tokio::select! {
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.quit.recv() => Signal::QUIT,
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.hang_up.recv() => Signal::HUP,
+        };
+        code_of(signal.as_raw())
+    }
+
+    /// A signal that has come already, as [`Signals::any`] tells it.
+    pub(crate) async fn pending(&mut self) -> Option<u8> {
+        // The runtime hands out what has come between two turns.
+        tokio::task::yield_now().await;
+        self.any().now_or_never()
+    }
 }
 
 /// Sends a signal on to the command.
@@ -49,24 +68,16 @@ pub(crate) fn pass_on(signal: Signal, child: &mut Child) {
     }
 }
 
-/// Waits until someone asks us to end.
-pub(crate) async fn interrupted() -> io::Result<()> {
-    let mut signals = Signals::new()?;
-    tokio::select! {
-        _ = signals.interrupt.recv() => {}
-        _ = signals.quit.recv() => {}
-        _ = signals.terminate.recv() => {}
-        _ = signals.hang_up.recv() => {}
+/// What the command ended with, as a shell tells it.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => u8::try_from(code).unwrap_or(255),
+        (None, Some(signal)) => code_of(signal),
+        (None, None) => 125,
     }
-    Ok(())
 }
 
 /// The shell's rule: 128 and the number of the signal.
-pub(crate) fn exit_code(status: ExitStatus) -> u8 {
-    let code = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => 128 + signal,
-        (None, None) => 125,
-    };
-    u8::try_from(code).unwrap_or(255)
+fn code_of(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(255)
 }
