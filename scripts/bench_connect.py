@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench_support import ROOT, WEB, address_of, binary, in_region, machine, markdown, ssh, ssh_options
+from bench_support import ROOT, WEB, address_of, binary, in_region, machine, markdown, positive, ssh, ssh_options
 
 RUNS = {0: 15, 80: 7}  # Round-trip time in ms, and how often at least each program is run.
 BASE = "direct: ssh, key in place"
@@ -24,7 +24,7 @@ BASE = "direct: ssh, key in place"
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench connect")
-    parser.add_argument("--runs", type=int, help="runs of each program [default: 15 at 0 ms, 7 at 80 ms]")
+    parser.add_argument("--runs", type=positive, help="runs of each program [default: 15 at 0 ms, 7 at 80 ms]")
     parser.add_argument(
         "--user",
         default=getpass.getuser(),

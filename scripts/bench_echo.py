@@ -33,7 +33,7 @@ import time
 import tty
 from pathlib import Path
 
-from bench_support import WEB, binary, in_region, machine, markdown, ssh
+from bench_support import WEB, binary, in_region, machine, markdown, positive, ssh
 
 KEYS = 1000
 PAUSE = 30  # Milliseconds from an echo to the next key.
@@ -47,9 +47,9 @@ RESAMPLED = 1000  # Times, for the bounds of a ratio.
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench echo")
-    parser.add_argument("--keys", type=int, default=KEYS, help="keys typed into each [default: %(default)s]")
+    parser.add_argument("--keys", type=positive, default=KEYS, help="keys typed into each [default: %(default)s]")
     parser.add_argument("--pause", type=float, default=PAUSE, help="milliseconds between keys [default: %(default)s]")
-    parser.add_argument("--each", type=int, default=KEYS_EACH, help="keys in a session [default: %(default)s]")
+    parser.add_argument("--each", type=positive, default=KEYS_EACH, help="keys in a session [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--only", choices=["direct", "endpoint"], help="one of the ways [default: both]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh, ssh_options
+from bench_support import WEB, address_of, binary, in_region, machine, markdown, positive, ssh, ssh_options
 
 RUNS = 3
 CIPHER = "aes128-gcm@openssh.com"  # As eic-term's own, where the processor has AES instructions.
@@ -31,10 +31,10 @@ CASES = {
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench files")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each program [default: %(default)s]")
+    parser.add_argument("--runs", type=positive, default=RUNS, help="runs of each program [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--only", action="append", choices=CASES, help="only this case; may be repeated")
-    parser.add_argument("--scale", type=int, default=1, help="a fraction of the files: 10 is a tenth of them")
+    parser.add_argument("--scale", type=positive, default=1, help="a fraction of the files: 10 is a tenth of them")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:

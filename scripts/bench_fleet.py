@@ -19,7 +19,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from bench_support import binary, in_region, machine, markdown, ssh_options
+from bench_support import binary, in_region, machine, markdown, positive, ssh_options
 
 RUNS = 5
 PARALLEL = 32
@@ -33,7 +33,7 @@ OUTPUT = 10 << 20
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench fleet")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each program [default: {RUNS}]")
+    parser.add_argument("--runs", type=positive, default=RUNS, help=f"runs of each program [default: {RUNS}]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--only", action="append", choices=CASES, help="only this case; may be repeated")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)

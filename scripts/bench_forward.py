@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh
+from bench_support import WEB, address_of, binary, in_region, machine, markdown, positive, ssh
 
 GIBIBYTE = 1 << 30
 SHORT = 200
@@ -27,7 +27,7 @@ BLOCK = b"\xa5" * (1 << 20)
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench forward")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each program [default: %(default)s]")
+    parser.add_argument("--runs", type=positive, default=RUNS, help="runs of each program [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--cipher", help="that OpenSSH takes [default: its own choice]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)

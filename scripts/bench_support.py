@@ -30,8 +30,17 @@ def in_region(script, rtt, arguments, options=("--sshd",), libraries=None):
             environment["LD_LIBRARY_PATH"] = libraries
             command += ["env", "-u", "LD_LIBRARY_PATH"]
         command += [sys.executable, script, "--inside", folder, *arguments]
-        output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
-        return json.loads(output)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(done.returncode)  # It has said why.
+    return json.loads(done.stdout)
+
+
+def positive(text):
+    """An argument that is a whole number above zero."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 def ssh(folder):

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_support import WEB, address_of, binary, in_region, machine, markdown, ssh, target_folder
+from bench_support import WEB, address_of, binary, in_region, machine, markdown, positive, ssh, target_folder
 
 MEBIBYTES = 100
 RUNS = 3
@@ -25,7 +25,7 @@ THROUGH = ["--connection-type", "eice", "-p", "22"]
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench throughput")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of each program [default: %(default)s]")
+    parser.add_argument("--runs", type=positive, default=RUNS, help="runs of each program [default: %(default)s]")
     parser.add_argument("--user", default=getpass.getuser(), help="OS user to log in as [default: you]")
     parser.add_argument("--inside", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
