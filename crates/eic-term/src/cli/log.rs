@@ -44,6 +44,7 @@ pub(crate) fn start_debug(verbose: u8, to: Option<Arc<File>>) {
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(false)
         .event_format(Debug);
     match to {
         Some(file) => log.with_writer(file).init(),
