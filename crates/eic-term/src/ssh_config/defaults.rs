@@ -1,7 +1,7 @@
 //! What holds where nothing is said.
 
 use super::command_line::CommandLine;
-use super::keyword::{KEYWORDS, Key};
+use super::keyword::{KEYWORDS, Key, Keyword};
 use super::kind::{Arguments, Kind};
 use super::log::{Fatal, Log};
 use super::settings::Settings;
@@ -20,11 +20,8 @@ pub(super) fn fill(
         settings.put(Key::User, Value::Text(system.local().user.clone()));
     }
     for row in KEYWORDS {
-        if let (false, Some(text)) = (settings.has(row.key), row.default) {
-            let arguments = Arguments::new(row.name, text, system);
-            let value = arguments.and_then(|arguments| default(row.kind, arguments));
-            // What the table says can be read: a test reads it.
-            settings.put(row.key, value.ok().flatten().unwrap_or(Value::Word("none")));
+        if let (false, Some(value)) = (settings.has(row.key), of(row, system)) {
+            settings.put(row.key, value);
         }
         if let Kind::Algorithms(family) = row.kind {
             let list = settings.text(row.key).map(str::to_owned);
@@ -49,6 +46,14 @@ pub(super) fn fill(
         settings.remove(Key::ProxyJump);
     }
     Ok(())
+}
+
+/// What a setting is where nothing is said of it.
+pub(super) fn of(row: &Keyword, system: &dyn System) -> Option<Value> {
+    let arguments = Arguments::new(row.name, row.default?, system);
+    let value = arguments.and_then(|arguments| default(row.kind, arguments));
+    // What the table says can be read: a test reads it.
+    Some(value.ok().flatten().unwrap_or(Value::Word("none")))
 }
 
 /// Files stand in one line here, in a line each elsewhere.

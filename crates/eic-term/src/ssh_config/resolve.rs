@@ -113,7 +113,7 @@ impl Resolved {
             Key::Ciphers,
         ];
         let unnamed = watched.into_iter().filter(|key| !named(key)).collect();
-        let unheeded = unheeded(&settings);
+        let unheeded = unheeded(&settings, system);
         defaults::fill(&mut settings, &line, system, log)?;
         settings.put(Key::HostName, Value::Text(host));
         finish::check(&mut settings, &line, log)?;
@@ -130,12 +130,15 @@ impl Resolved {
     }
 }
 
-/// The names of settings that ask for something that nothing here does; `no` asks for nothing.
-fn unheeded(settings: &Settings) -> Vec<&'static str> {
+/// The names of settings that ask for something that nothing here does; `no` and `none` ask for nothing.
+fn unheeded(settings: &Settings, system: &dyn System) -> Vec<&'static str> {
     let rows = UNHEEDED.iter().filter_map(|key| key.row());
     let asks = |row: &&Keyword| {
-        let value = settings.get(row.key).map(Value::text);
-        value.is_some_and(|text| text != Some("no") && text != row.default)
+        let value = settings.get(row.key);
+        value.is_some_and(|value| {
+            !["", "no", "none"].contains(&value.print().as_str())
+                && Some(value) != defaults::of(row, system).as_ref()
+        })
     };
     rows.filter(asks).map(|row| row.name).collect()
 }
@@ -211,14 +214,18 @@ mod tests {
                 "VisualHostKey no\nCheckHostIP no\nObscureKeystrokeTiming no",
                 &[],
             ),
+            (
+                "LogVerbose none\nChannelTimeout none\nStreamLocalBindMask 0177",
+                &[],
+            ),
             ("FingerprintHash sha256\nPort 1", &[]),
             (
                 "VisualHostKey yes\nFingerprintHash md5\nObscureKeystrokeTiming yes",
                 &["fingerprinthash", "obscurekeystroketiming", "visualhostkey"],
             ),
             (
-                "LogVerbose a\nRequiredRSASize 3072",
-                &["logverbose", "requiredrsasize"],
+                "LogVerbose a\nChannelTimeout session=1m\nStreamLocalBindMask 0077",
+                &["channeltimeout", "logverbose", "streamlocalbindmask"],
             ),
         ] {
             let system = Fake::default().with_file("/home/me/.ssh/config", config);
