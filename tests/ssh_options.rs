@@ -6,6 +6,8 @@
 
 mod support;
 
+#[path = "ssh_options/host_keys.rs"]
+mod host_keys;
 #[path = "ssh_options/restricted.rs"]
 mod restricted;
 #[path = "ssh_options/x11.rs"]

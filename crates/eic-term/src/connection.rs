@@ -211,6 +211,8 @@ impl SessionBuilder {
         let host_bound = HostBound::default();
         let (lent, x11) = (Lent::default(), x11::Shown::default());
         self.witnesses.known = self.policy.known(&self.peer, &self.witnesses.names)?;
+        (self.witnesses.known).accept(&self.algorithms.ca_signatures);
+        let least_rsa_bits = self.algorithms.least_rsa_bits();
         if self.algorithms.host_keys.is_empty() {
             // What is known of the host says which keys to ask it for.
             let ask = self.policy.ask(&mut self.witnesses.known);
@@ -249,6 +251,7 @@ impl SessionBuilder {
             peer: self.peer.clone(),
             policy: self.policy,
             witnesses: self.witnesses,
+            least_rsa_bits,
             fate: fate.clone(),
             agreed: agreed.clone(),
             host_bound: self.host_bound.then(|| host_bound.clone()),
@@ -276,6 +279,7 @@ impl SessionBuilder {
             limit: self.limit,
             window,
             legacy: self.legacy,
+            least_rsa_bits,
             since: Instant::now(),
             expires: self.expires,
             timeline: self.timeline,

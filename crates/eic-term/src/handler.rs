@@ -129,6 +129,8 @@ pub(crate) struct Handler {
     pub(crate) peer: String,
     pub(crate) policy: HostKeyPolicy,
     pub(crate) witnesses: Witnesses,
+    /// How many bits an RSA key must have.
+    pub(crate) least_rsa_bits: u32,
     pub(crate) fate: Fate,
     pub(crate) agreed: Agreed,
     /// Learnt at the exchange of keys; `None` where it is not wanted.
@@ -158,6 +160,7 @@ impl client::Handler for Handler {
         presented: &PublicKeyOrCertificate,
     ) -> Result<bool, HandlerError> {
         let shown = Shown::from(presented);
+        shown.key.check_length(&self.peer, self.least_rsa_bits)?;
         let believed = self.policy.verify(&self.peer, &mut self.witnesses, &shown);
         believed.await?;
         Ok(true)
@@ -202,7 +205,8 @@ impl client::Handler for Handler {
         _: &mut Session,
     ) -> Result<(), HandlerError> {
         let keys = keys.into_iter().take(MOST_KEYS).map(HostKey::new);
-        self.announcer.send_replace(keys.collect());
+        let good = |key: &HostKey| key.check_length(&self.peer, self.least_rsa_bits).is_ok();
+        self.announcer.send_replace(keys.filter(good).collect());
         Ok(())
     }
 

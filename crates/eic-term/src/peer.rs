@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     /// The receive window of a channel, in bytes.
     pub(crate) window: u32,
     pub(crate) legacy: bool,
+    /// How many bits an RSA key must have.
+    pub(crate) least_rsa_bits: u32,
     /// When the connection was made.
     pub(crate) since: Instant,
     pub(crate) expires: Option<Instant>,

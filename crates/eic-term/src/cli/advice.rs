@@ -112,6 +112,7 @@ fn on_host_key(error: &HostKeyError) -> Option<String> {
         HostKeyError::ConsoleConflict { name, .. } => Some(format!(
             "the host was rebuilt, or somebody writes to its console: look at `aws ec2 get-console-output`; keys that you have from the host itself can be pinned: `eic-term trust import FILE {name}`"
         )),
+        HostKeyError::Short { .. } => Some("a longer key for the host (`ssh-keygen -A` makes 3072 bits), or an ed25519 one; `-o RequiredRSASize` of `ssh` says what is enough, from 1024 on".to_owned()),
         HostKeyError::Revoked { .. } => Some("do not log in; if that is old, take the line out".to_owned()),
         HostKeyError::Unverified { .. } => Some("compare the fingerprint with the host's own, then log in from a terminal and answer yes, or --host-key accept-new".to_owned()),
         HostKeyError::Unknown { .. } => Some("somebody may be impersonating the host".to_owned()),

@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::session::Session;
+use crate::trust::HostKey;
 
 mod attempt;
 mod bound;
@@ -103,9 +104,10 @@ impl Login<'_> {
 
     async fn offer_keys(&self, connection: &mut Connection) -> Result<Answer, Error> {
         let mut answer = Answer::Refused(self.credentials.methods.clone());
-        let legacy = connection.peer.legacy;
+        let (legacy, least) = (connection.peer.legacy, connection.peer.least_rsa_bits);
         let accepted = |one: &&Identity| !self.credentials.hashes(one, legacy).is_empty();
-        for identity in self.credentials.identities.iter().filter(accepted) {
+        let usable = |one: &&Identity| accepted(one) && is_long_enough(one, least);
+        for identity in self.credentials.identities.iter().filter(usable) {
             answer = self.offer(connection, identity).await?;
             if !matches!(&answer, Answer::Refused(next) if next.contains(&MethodKind::PublicKey)) {
                 break;
@@ -158,4 +160,14 @@ impl Login<'_> {
         }
         Ok(connection.answer_questions(self.user, asker).await?.0)
     }
+}
+
+/// Whether an RSA key has as many bits as these; one that has not is passed over, which is logged.
+fn is_long_enough(identity: &Identity, least: u32) -> bool {
+    let bits = HostKey::new(identity.public().clone()).rsa_bits();
+    let is_short = bits.is_some_and(|bits| bits < least);
+    if is_short {
+        tracing::info!(?identity, bits, least, "skipping a key that is too short");
+    }
+    !is_short
 }

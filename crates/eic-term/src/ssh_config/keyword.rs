@@ -149,7 +149,6 @@ keywords! {
 /// Settings that nothing here follows.
 pub(super) const UNHEEDED: &[Key] = &[
     Key::CanonicalizePermittedCnames,
-    Key::CaSignatureAlgorithms,
     Key::ChannelTimeout,
     Key::CheckHostIp,
     Key::EnableSshKeysign,
@@ -158,10 +157,8 @@ pub(super) const UNHEEDED: &[Key] = &[
     Key::HostbasedAuthentication,
     Key::KbdInteractiveDevices,
     Key::LogVerbose,
-    Key::NoHostAuthenticationForLocalhost,
     Key::ObscureKeystrokeTiming,
     Key::ProxyUseFdpass,
-    Key::RequiredRsaSize,
     Key::StreamLocalBindMask,
     Key::VerifyHostKeyDns,
     Key::VisualHostKey,

@@ -6,7 +6,8 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::{Fingerprint, PublicKey};
 use russh::keys::{Algorithm, Certificate, HashAlg};
 
-use super::known_hosts::matches;
+use super::known::Known;
+use super::known_hosts::{matches, without_port};
 use super::policy::HostKey;
 
 /// Why a certificate proves nothing.
@@ -20,6 +21,8 @@ pub(crate) enum CertificateError {
     CriticalOption,
     #[error("its certificate is signed with SHA-1")]
     Sha1,
+    #[error("its certificate is signed with an algorithm that is not accepted")]
+    Algorithm,
     #[error("its certificate is not from an authority in known_hosts")]
     Authority,
     #[error("its certificate has expired, or is not valid yet")]
@@ -33,27 +36,32 @@ pub(crate) fn authority(certificate: &Certificate) -> HostKey {
     HostKey::new(PublicKey::new(certificate.signature_key().clone(), ""))
 }
 
-/// Whether one of `authorities` certifies now that this is the host's key.
+/// Whether one of the known authorities certifies now that this is the host's key.
 ///
 /// A certificate without principals would be good for any host; it is taken for none, as since OpenSSH 10.3.
 pub(crate) fn check(
     certificate: &Certificate,
     names: &[String],
-    authorities: &[HostKey],
+    known: &Known,
     now: SystemTime,
 ) -> Result<(), CertificateError> {
+    // Ports are no part of them.
+    let hosts = || names.iter().map(|name| without_port(name));
     let mut principals = certificate.valid_principals().iter();
+    let signed_with = certificate.signature().algorithm();
     if certificate.cert_type() != CertType::Host {
         return Err(CertificateError::Type);
-    } else if !authorities.contains(&authority(certificate)) {
+    } else if !known.authorities.contains(&authority(certificate)) {
         return Err(CertificateError::Authority);
-    } else if !principals.any(|pattern| names.iter().any(|name| matches(pattern, name))) {
+    } else if !principals.any(|pattern| hosts().any(|host| matches(pattern, host))) {
         return Err(CertificateError::Principals);
     } else if certificate.critical_options().iter().next().is_some() {
         // None is defined for hosts.
         return Err(CertificateError::CriticalOption);
-    } else if certificate.signature().algorithm() == (Algorithm::Rsa { hash: None }) {
+    } else if signed_with == (Algorithm::Rsa { hash: None }) {
         return Err(CertificateError::Sha1);
+    } else if !known.accepts(&signed_with) {
+        return Err(CertificateError::Algorithm);
     }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if !(certificate.valid_after()..certificate.valid_before()).contains(&now) {
@@ -87,11 +95,17 @@ mod tests {
         builder.sign(&key(2)).unwrap()
     }
 
+    /// Whose authority is the one that signs here.
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.authorities = vec![HostKey::new(key(2).public_key().clone())];
+        known
+    }
+
     fn checked(certificate: &Certificate, at: u64) -> Result<(), CertificateError> {
-        let authority = HostKey::new(key(2).public_key().clone());
-        let names = ["i-1".to_owned(), "10.0.0.7".to_owned()];
+        let names = ["i-1", "10.0.0.7", "[web.example.com]:2222"].map(str::to_owned);
         let now = UNIX_EPOCH + Duration::from_secs(at);
-        check(certificate, &names, &[authority], now)
+        check(certificate, &names, &known(), now)
     }
 
     #[test]
@@ -99,6 +113,8 @@ mod tests {
         for (principal, expected) in [
             ("i-1", Ok(())),
             ("10.0.*", Ok(())),
+            ("web.example.com", Ok(())),
+            ("[web.example.com]:2222", Err(CertificateError::Principals)),
             ("i-2", Err(CertificateError::Principals)),
         ] {
             let certificate = certificate(CertType::Host, |builder| {
@@ -112,8 +128,29 @@ mod tests {
         for at in [NOW - 61, NOW + 60] {
             assert_eq!(checked(&good, at), Err(CertificateError::Time));
         }
-        let nobodys = check(&good, &["i-1".to_owned()], &[], SystemTime::now());
+        let names = ["i-1".to_owned()];
+        let nobodys = check(&good, &names, &Known::default(), SystemTime::now());
         assert_eq!(nobodys, Err(CertificateError::Authority));
+    }
+
+    #[test]
+    fn authorities_sign_with_what_is_accepted() {
+        let good = certificate(CertType::Host, |builder| {
+            builder.valid_principal("i-1").unwrap();
+        });
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        for (accepted, expected) in [
+            (["ssh-ed25519", "rsa-sha2-512"], Ok(())),
+            (
+                ["rsa-sha2-256", "rsa-sha2-512"],
+                Err(CertificateError::Algorithm),
+            ),
+        ] {
+            let mut known = known();
+            known.accept(&accepted.map(str::to_owned));
+            let verdict = check(&good, &["i-1".to_owned()], &known, now);
+            assert_eq!(verdict, expected, "{accepted:?}");
+        }
     }
 
     #[test]
@@ -141,9 +178,8 @@ mod tests {
         let at = bytes.windows(3).position(|three| three == b"i-1").unwrap();
         bytes[at + 2] = b'2';
         let forged = Certificate::from_bytes(&bytes).unwrap();
-        let authority = HostKey::new(key(2).public_key().clone());
         let now = UNIX_EPOCH + Duration::from_secs(NOW);
-        let verdict = check(&forged, &["i-2".to_owned()], &[authority], now);
+        let verdict = check(&forged, &["i-2".to_owned()], &known(), now);
         assert_eq!(verdict, Err(CertificateError::Signature));
     }
 }

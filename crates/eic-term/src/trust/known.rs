@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use russh::keys::{Certificate, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
 
 use super::certificate;
 use super::known_hosts::{Says, about};
@@ -17,6 +17,10 @@ pub(crate) struct Known {
     pub(crate) keys: Vec<HostKey>,
     /// Those who may certify its keys.
     pub(crate) authorities: Vec<HostKey>,
+    /// What those may have signed with, by the names in the protocol; all is accepted where nothing is said.
+    ca_signatures: Vec<String>,
+    /// What they say of its name alone, where it is asked for at another port than the usual one.
+    pub(crate) at_usual_port: Option<Box<Known>>,
     revoked: Vec<(HostKey, PathBuf)>,
     revoked_files: Vec<(RevokedKeys, PathBuf)>,
 }
@@ -60,6 +64,34 @@ impl Known {
             self.revoked_files.push((revoked, path.clone()));
         }
         Ok(self)
+    }
+
+    /// The keys that the host is likely to show.
+    pub(crate) fn likely_keys(&self) -> &[HostKey] {
+        match &self.at_usual_port {
+            Some(known) if self.keys.is_empty() => &known.keys,
+            _ => &self.keys,
+        }
+    }
+
+    /// Whether the host may show a certificate.
+    pub(crate) fn has_authorities(&self) -> bool {
+        let elsewhere = self.at_usual_port.as_ref();
+        !self.authorities.is_empty() || elsewhere.is_some_and(|known| known.has_authorities())
+    }
+
+    /// Says what authorities may sign with.
+    pub(crate) fn accept(&mut self, ca_signatures: &[String]) {
+        self.ca_signatures = ca_signatures.to_vec();
+        if let Some(known) = &mut self.at_usual_port {
+            known.accept(ca_signatures);
+        }
+    }
+
+    /// Whether an authority may have signed with this.
+    pub(super) fn accepts(&self, algorithm: &Algorithm) -> bool {
+        let names = &self.ca_signatures;
+        names.is_empty() || names.iter().any(|name| name == algorithm.as_str())
     }
 
     /// Returns the file that revokes the key shown, or who certified it.

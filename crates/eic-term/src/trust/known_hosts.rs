@@ -43,6 +43,14 @@ pub(super) fn lines<'a>(
     })
 }
 
+/// A host's name out of `[NAME]:PORT`.
+pub(super) fn without_port(name: &str) -> &str {
+    let inner = name
+        .strip_prefix('[')
+        .and_then(|name| name.rsplit_once("]:"));
+    inner.map_or(name, |(name, _)| name)
+}
+
 /// Hides a name: `|1|SALT|HASH`.
 pub(super) fn hashed(name: &str) -> String {
     let mut salt = [0; 20];

@@ -1,19 +1,20 @@
 //! Host keys by name, as OpenSSH keeps them: for hosts that are no instances.
 
 use std::fmt;
-use std::fs::{DirBuilder, OpenOptions};
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin;
+use std::slice;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::certificate;
+use super::certificate::{self, CertificateError};
 use super::known::{Known, Shown};
 use super::known_hosts::{Says, about, hashed};
 use super::pins::{Pin, PinFile};
 use super::policy::{HostKey, HostKeyError};
+use super::shared_file;
 use super::verified::{Proof, TrustLevel};
 
 /// Told what spoke for a key; with the error where a new one could not be added.
@@ -24,6 +25,8 @@ type Source = Arc<
     dyn Fn(Option<HostKey>) -> pin::Pin<Box<dyn Future<Output = Vec<u8>> + Send>> + Send + Sync,
 >;
 
+/// The port that known_hosts files do not name.
+const USUAL_PORT: u16 = 22;
 /// What a source is called where a file would be.
 const SOURCE: &str = "KnownHostsCommand";
 
@@ -39,6 +42,9 @@ const SOURCE: &str = "KnownHostsCommand";
 /// ```
 #[derive(Clone)]
 pub struct KnownHosts {
+    host: String,
+    port: u16,
+    /// What lines call it: one name, of both.
     names: Vec<String>,
     files: Vec<PathBuf>,
     /// The user's own; new keys are added to the first.
@@ -51,10 +57,13 @@ pub struct KnownHosts {
 }
 
 impl KnownHosts {
-    /// Looks a host up by this name; a port other than 22 is a part of it, `[NAME]:PORT`.
+    /// Looks a host up by this name; a port other than 22 is a part of it, `[NAME]:PORT`. Where nothing is said of it so,
+    /// what is said of the name alone is good enough, as for ssh(1).
     #[must_use]
     pub fn new(host: &str, port: u16) -> Self {
         Self {
+            host: host.to_owned(),
+            port,
             names: vec![name(host, port)],
             files: Vec::new(),
             own: Vec::new(),
@@ -130,10 +139,10 @@ impl KnownHosts {
     /// [`HostKeyError::File`].
     pub async fn is_known(&self) -> Result<bool, HostKeyError> {
         let mut known = self.known()?;
-        if known.keys.is_empty() {
+        if known.likely_keys().is_empty() {
             self.ask(None, &mut known).await;
         }
-        Ok(!known.keys.is_empty())
+        Ok(!known.likely_keys().is_empty())
     }
 
     /// Adds a key, as the answer yes to a question does.
@@ -150,14 +159,19 @@ impl KnownHosts {
             name.clone()
         };
         let line = format!("{name} {}\n", key.to_line());
-        append(path, &line).map_err(|source| HostKeyError::File {
+        shared_file::append(path, &line).map_err(|source| HostKeyError::File {
             path: path.clone(),
             source,
         })
     }
 
     pub(crate) fn known(&self) -> Result<Known, HostKeyError> {
-        Known::read(&self.files, &self.names)?.revoked_by(&self.revoked)
+        let mut known = Known::read(&self.files, &self.names)?.revoked_by(&self.revoked)?;
+        if self.port != USUAL_PORT {
+            let at_usual_port = Known::read(&self.files, slice::from_ref(&self.host))?;
+            known.at_usual_port = Some(Box::new(at_usual_port));
+        }
+        Ok(known)
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -182,59 +196,84 @@ impl KnownHosts {
 
     /// Believes what the host shows, or says why not.
     pub(crate) async fn verify(&self, known: &Known, shown: &Shown) -> Result<(), HostKeyError> {
-        let (key, name) = (&shown.key, self.names.join(","));
         let mut known = known.clone();
-        self.ask(Some(key), &mut known).await;
+        self.ask(Some(&shown.key), &mut known).await;
+        let doubt = match self.proof(&known, shown)? {
+            Ok(proof) => return self.believe(&shown.key, proof),
+            Err(doubt) => doubt,
+        };
+        if self.level != TrustLevel::Off {
+            self.refuse_changed(&shown.key, &known)?;
+        }
+        let by_name_alone = known.at_usual_port.as_deref();
+        let proof = by_name_alone.map(|known| self.proof(known, shown));
+        match proof.transpose()? {
+            Some(Ok(proof)) => self.believe(&shown.key, proof),
+            _ => self.judge_new(&shown.key, doubt),
+        }
+    }
+
+    /// What speaks for the host; the inner error is why its certificate does not, if it shows one.
+    fn proof(
+        &self,
+        known: &Known,
+        shown: &Shown,
+    ) -> Result<Result<Proof, Option<CertificateError>>, HostKeyError> {
         if let Some(path) = known.revocation(shown) {
             return Err(HostKeyError::Revoked {
-                name,
-                presented: key.to_string(),
+                name: self.names.join(","),
+                presented: shown.key.to_string(),
                 path: path.to_owned(),
             });
         }
-        let certified = shown.certificate.as_ref().map(|shown| {
-            certificate::check(shown, &self.names, &known.authorities, SystemTime::now())
-        });
-        let proof = match certified {
-            Some(Ok(())) => Proof::Authority,
-            _ if known.keys.contains(key) => Proof::KnownHosts,
-            _ => return self.judge_new(key, &known, certified.and_then(Result::err)),
-        };
+        let certified = shown
+            .certificate
+            .as_ref()
+            .map(|shown| certificate::check(shown, &self.names, known, SystemTime::now()));
+        Ok(match certified {
+            Some(Ok(())) => Ok(Proof::Authority),
+            _ if known.keys.contains(&shown.key) => Ok(Proof::KnownHosts),
+            doubt => Err(doubt.and_then(Result::err)),
+        })
+    }
+
+    fn believe(&self, key: &HostKey, proof: Proof) -> Result<(), HostKeyError> {
         self.tell(key, proof, None);
         Ok(())
     }
 
-    fn judge_new(
-        &self,
-        key: &HostKey,
-        known: &Known,
-        certificate: Option<certificate::CertificateError>,
-    ) -> Result<(), HostKeyError> {
-        let name = self.names.join(",");
-        let same = |other: &&HostKey| other.algorithm() == key.algorithm();
-        let others: Vec<_> = known.keys.iter().filter(same).collect();
-        if let Some((path, other)) = self.another(key)?
-            && self.level != TrustLevel::Off
-        {
+    /// Refuses a key where the host has another one of its kind.
+    fn refuse_changed(&self, key: &HostKey, known: &Known) -> Result<(), HostKeyError> {
+        if let Some((path, other)) = self.another(key)? {
             return Err(HostKeyError::Changed {
-                name,
+                name: self.names.join(","),
                 pinned: Box::new(other),
                 presented: key.to_string(),
                 path,
             });
         }
         // A source has no line to point at.
-        if self.source.is_some() && !others.is_empty() && self.level != TrustLevel::Off {
-            return Err(HostKeyError::Unknown {
+        let same = |other: &&HostKey| other.algorithm() == key.algorithm();
+        let others: Vec<_> = known.keys.iter().filter(same).collect();
+        match self.source.is_some() && !others.is_empty() {
+            true => Err(HostKeyError::Unknown {
                 presented: Box::new(key.clone()),
                 expected: others.iter().map(ToString::to_string).collect(),
-            });
+            }),
+            false => Ok(()),
         }
+    }
+
+    fn judge_new(
+        &self,
+        key: &HostKey,
+        certificate: Option<CertificateError>,
+    ) -> Result<(), HostKeyError> {
         if matches!(self.level, TrustLevel::Strict | TrustLevel::Aws) {
             let reason = "no known_hosts file has it";
             let certificate = certificate.map(|why| format!("{why}; "));
             return Err(HostKeyError::Unverified {
-                name,
+                name: self.names.join(","),
                 presented: Box::new(key.clone()),
                 reason: certificate.unwrap_or_default() + reason,
             });
@@ -278,39 +317,10 @@ impl KnownHosts {
 /// A host's name in known_hosts (sshd(8)).
 fn name(host: &str, port: u16) -> String {
     match port {
-        22 => host.to_owned(),
+        USUAL_PORT => host.to_owned(),
         port => format!("[{host}]:{port}"),
     }
 }
-
-/// Adds a line, in one piece.
-fn append(path: &Path, line: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        private(&mut builder);
-        builder.create(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).open(path)?;
-    let unfinished =
-        std::fs::read(path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
-    let line = if unfinished {
-        format!("\n{line}")
-    } else {
-        line.to_owned()
-    };
-    file.write_all(line.as_bytes())
-}
-
-#[cfg(unix)]
-fn private(builder: &mut DirBuilder) {
-    use std::os::unix::fs::DirBuilderExt;
-    builder.mode(0o700);
-}
-
-#[cfg(not(unix))]
-fn private(_: &mut DirBuilder) {}
 
 impl fmt::Debug for KnownHosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -371,6 +381,26 @@ mod tests {
         for (name, known) in [("nas", true), ("web", false)] {
             let hosts = KnownHosts::new(name, 22).file(&path);
             assert_eq!(hosts.is_known().await.unwrap(), known, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_alone_is_good_enough_where_nothing_is_said_of_the_port() {
+        for (lines, expected) in [
+            (format!("web {KEY}"), "Ok"),
+            (format!("[web]:2222 {KEY}"), "Ok"),
+            (format!("[web]:22 {KEY}"), "Unverified"),
+            (format!("web {OTHER}"), "Unverified"),
+            (format!("[web]:2222 {OTHER}\nweb {KEY}"), "Changed"),
+            (format!("@revoked web {KEY}\nweb {KEY}"), "Revoked"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("known_hosts");
+            std::fs::write(&path, format!("{lines}\n")).unwrap();
+            let policy = KnownHosts::new("web", 2222).file(&path);
+            let verdict = policy.verify(&policy.known().unwrap(), &shown()).await;
+            let verdict = format!("{verdict:?}");
+            assert!(verdict.contains(expected), "{lines}: {verdict}");
         }
     }
 

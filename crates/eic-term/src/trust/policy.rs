@@ -48,6 +48,24 @@ impl HostKey {
         self.0.to_bytes().unwrap_or_default()
     }
 
+    /// How long an RSA key is, in bits; `None` for another one, whose kind says it.
+    pub(crate) fn rsa_bits(&self) -> Option<u32> {
+        Some(self.0.key_data().rsa()?.key_size())
+    }
+
+    /// Refuses an RSA key with fewer bits than these.
+    pub(crate) fn check_length(&self, peer: &str, least: u32) -> Result<(), HostKeyError> {
+        match self.rsa_bits() {
+            Some(bits) if bits < least => Err(HostKeyError::Short {
+                name: peer.to_owned(),
+                presented: self.to_string(),
+                bits,
+                least,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn raw(&self) -> &PublicKey {
         &self.0
     }
@@ -169,6 +187,18 @@ pub enum HostKeyError {
         presented: String,
         /// The file that holds the pin.
         path: PathBuf,
+    },
+    /// The host's RSA key is too short to be believed, whoever speaks for it.
+    #[error("the host key {presented} of {name} has {bits} bits, where {least} is the least")]
+    Short {
+        /// Whose key.
+        name: String,
+        /// The presented key's algorithm and fingerprint.
+        presented: String,
+        /// How long it is, in bits.
+        bits: u32,
+        /// How long it must be.
+        least: u32,
     },
     /// A known_hosts file revokes the key.
     #[error("the host key {presented} of {name} is revoked in {}", path.display())]

@@ -3,8 +3,8 @@
 //! On Windows a file cannot be opened, or be replaced, at the moment at which another process does so: it is tried
 //! again for a second.
 
-use std::fs::File;
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -39,6 +39,35 @@ pub(super) fn replace(path: &Path, mut new: NamedTempFile) -> io::Result<()> {
     new.persist(path)?;
     Ok(())
 }
+
+/// Adds a line, in one piece; the file and its folder are made where they are missing.
+pub(super) fn append(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        private(&mut builder);
+        builder.create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).open(path)?;
+    let unfinished =
+        std::fs::read(path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
+    let line = if unfinished {
+        format!("\n{line}")
+    } else {
+        line.to_owned()
+    };
+    file.write_all(line.as_bytes())
+}
+
+#[cfg(unix)]
+fn private(builder: &mut DirBuilder) {
+    use std::os::unix::fs::DirBuilderExt;
+    builder.mode(0o700);
+}
+
+#[cfg(not(unix))]
+fn private(_: &mut DirBuilder) {}
 
 fn is_taken(error: &io::Error) -> bool {
     cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied

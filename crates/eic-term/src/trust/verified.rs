@@ -237,12 +237,12 @@ pub(crate) type ConsoleLookUp = AbortOnDropHandle<Result<ConsoleKeys, eic_auth::
 impl Witnesses {
     /// Whether an authority speaks for the host; `None` where it shows no certificate.
     fn certified(&self, shown: &Shown) -> Option<Result<(), CertificateError>> {
-        let (certificate, authorities) = (shown.certificate.as_ref()?, &self.known.authorities);
+        let certificate = shown.certificate.as_ref()?;
         let now = SystemTime::now();
         Some(certificate::check(
             certificate,
             &self.names,
-            authorities,
+            &self.known,
             now,
         ))
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use eic_term::ssh_config::{IdentityAgent, ResolvedOptions, StrictHostKeyChecking};
 use eic_term::{
-    Agent, Connection, Credentials, Error, HostKeyError, Identity, KnownHosts, LoginMethod,
-    Session, SessionBuilder,
+    Agent, Connection, Credentials, Error, HostKeyError, HostKeyPolicy, Identity, KnownHosts,
+    LoginMethod, Session, SessionBuilder,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -33,10 +33,10 @@ pub(super) fn limit(options: &ResolvedOptions) -> Duration {
 pub(super) async fn log_in(
     dial: &Dial<'_>,
     stream: Box<dyn Stream>,
-    known: &KnownHosts,
+    policy: impl Into<HostKeyPolicy>,
 ) -> Result<Session, Error> {
     let (options, banner) = (dial.options, dial.ui.clone());
-    let mut builder = SessionBuilder::new(name(options), known.clone())
+    let mut builder = SessionBuilder::new(name(options), policy)
         .limit(limit(options))
         .interactive(dial.with_pty)
         .algorithms(super::algorithms(options))

@@ -217,6 +217,8 @@ fn algorithms(options: &ResolvedOptions) -> AlgorithmLists {
         ciphers: if_named(&options.ciphers, options.ciphers_are_named),
         macs: options.macs.clone(),
         compression: options.compression,
+        ca_signatures: options.ca_signature_algorithms.clone(),
+        rsa_bits: Some(options.required_rsa_size),
     }
 }
 

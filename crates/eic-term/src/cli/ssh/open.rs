@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use eic_term::ssh_config::{self, Hop, Request, ResolvedOptions};
-use eic_term::{Address, Error, Session, TrustLevel, Via};
+use eic_term::{Address, Error, HostKeyPolicy, Session, TrustLevel, Via};
 
 use super::host::{self, Stream};
 use super::instance::{self, Instance, Remembered};
@@ -118,10 +118,19 @@ impl<'a> Dial<'a> {
         let (options, ui) = (self.options, self.ui);
         let believed = Believed::default();
         let known = known::known_hosts(options, &believed, ui);
-        let session = match host::log_in(&self, self.stream().await?, &known).await {
+        let (stream, is_local) = self.stream().await?;
+        if is_local && options.no_host_authentication_for_localhost {
+            ui.detail("Forcing accepting of host key for loopback/localhost.");
+            let session = host::log_in(&self, stream, HostKeyPolicy::DangerAcceptAny).await?;
+            return Ok((session, None));
+        }
+        let session = match host::log_in(&self, stream, known.clone()).await {
             Err(Error::HostKey(doubt)) => {
                 match host::is_confirmed(&doubt, options, &known, ui).await? {
-                    true => host::log_in(&self, self.stream().await?, &known).await?,
+                    true => {
+                        let (stream, _) = self.stream().await?;
+                        host::log_in(&self, stream, known.clone()).await?
+                    }
                     false => return Err(Error::HostKey(doubt).into()),
                 }
             }
@@ -134,15 +143,19 @@ impl<'a> Dial<'a> {
         Ok((session, update))
     }
 
-    async fn stream(&self) -> Result<Box<dyn Stream>, Failure> {
+    /// A stream to the host, and whether that is this machine under its own name.
+    async fn stream(&self) -> Result<(Box<dyn Stream>, bool), Failure> {
         let host = &self.options.host_name;
         if let Some(stream) = self.through(host).await? {
-            return Ok(stream);
+            return Ok((stream, false));
         }
-        match &self.options.proxy_command {
-            Some(command) => proxy::start(command),
-            None => Ok(Box::new(tcp::connect(self, host).await?)),
+        if let Some(command) = &self.options.proxy_command {
+            return Ok((proxy::start(command)?, false));
         }
+        let stream = tcp::connect(self, host).await?;
+        let is_loopback = stream.peer_addr().is_ok_and(|to| to.ip().is_loopback());
+        let is_local = is_loopback && self.options.host_key_alias.is_none();
+        Ok((Box::new(stream), is_local))
     }
 
     /// A stream by way of other hosts; `None` where none is on the way.
