@@ -51,6 +51,28 @@ fn a_terminal_that_the_host_does_not_know_is_said_once() {
 }
 
 #[test]
+fn a_terminal_of_no_known_type_is_a_dumb_one() {
+    let Some(sandbox) = Sandbox::with_sshd() else {
+        return;
+    };
+    // A console of Windows knows xterm's sequences.
+    let expected = if support::under_wine() {
+        "xterm-256color"
+    } else {
+        "dumb"
+    };
+    for term in [None, Some("")] {
+        let mut command = sandbox.eic_term(["exec", "-tt", "web-1", "--", "echo [$TERM]"]);
+        match term {
+            None => command.env_remove("TERM"),
+            Some(term) => command.env("TERM", term),
+        };
+        let outcome = run(&mut command);
+        assert_eq!(outcome.text().trim(), format!("[{expected}]"));
+    }
+}
+
+#[test]
 fn the_end_of_a_tunnel_is_announced_and_named() {
     let Some((_sandbox, mut terminal)) = shell(&[
         "--connection-type",

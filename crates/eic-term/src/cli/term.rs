@@ -6,8 +6,11 @@ use eic_term::{Command, Session};
 
 use super::ui::Ui;
 
-/// The terminal's type where `TERM` does not say.
-const DEFAULT: &str = "xterm-256color";
+/// The type that all terminals of today are, or pretend to be.
+const USUAL: &str = "xterm-256color";
+/// The terminal's type where `TERM` does not say: a console of Windows knows xterm's sequences; elsewhere nothing is known
+/// of it, or there is none.
+const DEFAULT: &str = if cfg!(windows) { USUAL } else { "dumb" };
 /// Types that every host knows (Debian's ncurses-base and what other systems install likewise).
 const KNOWN: &[&str] = &[
     "ansi",
@@ -60,7 +63,7 @@ pub(crate) async fn check(session: &Session, term: &str, ui: &Ui) {
     // A host that cannot answer may know it all the same.
     if asked.is_ok_and(|answer| !matches!(answer.status.code(), None | Some(0 | NOT_FOUND))) {
         ui.notice(&format!(
-            "the host does not know the terminal `{term}`: if programs complain, `--term {DEFAULT}`"
+            "the host does not know the terminal `{term}`: if programs complain, `--term {USUAL}`"
         ));
     }
 }
