@@ -81,6 +81,36 @@ fn own_keys_of_every_kind() {
 }
 
 #[test]
+fn a_question_can_wait() {
+    if support::left_out_under_wine("a shell of this system has no part in its consoles") {
+        return;
+    }
+    let Some((keys, sandbox)) = keys_and_sandbox(&[("locked", "ed25519", "open sesame")]) else {
+        return;
+    };
+    let variables = [("PS1", "local> "), ("SSH_AUTH_SOCK", "")];
+    let mut terminal = Terminal::start_with(&sandbox, &variables, "bash", &["--norc", "-i"]);
+    terminal.type_keys(&format!(
+        "{} exec -i {} web-1 -- echo in\r",
+        support::binary(),
+        keys.text("locked")
+    ));
+    terminal.expect("Enter passphrase for key");
+    terminal.type_keys("half\u{1a}");
+    terminal.expect("Stopped");
+    terminal.type_keys("stty -a | grep -oE ' (icanon|echo)\\>'; fg\r");
+    terminal.expect("\n icanon\n echo\n");
+    terminal.wait_for("the question again", |terminal| {
+        terminal.text().matches("Enter passphrase").count() == 2
+    });
+    terminal.type_keys("open sesame\r");
+    terminal.expect("\nin\n");
+    assert!(!terminal.text().contains("sesame"), "{}", terminal.text());
+    terminal.type_keys("exit\r");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
 fn a_passphrase_is_asked_for_on_the_terminal() {
     let Some((keys, sandbox)) = keys_and_sandbox(&[("locked", "ed25519", "open sesame")]) else {
         return;

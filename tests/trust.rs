@@ -7,6 +7,7 @@ mod support;
 use std::path::PathBuf;
 
 use eic_sandbox::{Config, Fleet};
+use eic_term::HostKey;
 use support::terminal::Terminal;
 use support::{Outcome, Sandbox, run};
 
@@ -128,12 +129,21 @@ fn a_denied_console_is_no_failure_by_itself() {
 
 #[test]
 fn a_person_is_asked_on_a_terminal() {
-    for (answer, code) in [("no\r", 255), ("yes\r", 0)] {
+    for (answer, code) in [
+        ("no\r", 255),
+        ("\r", 255),
+        ("yes\r", 0),
+        ("y\ryes\r", 0),
+        ("FINGERPRINT\r", 0),
+        ("SHA256:other\rno\r", 255),
+    ] {
         let sandbox = silent();
+        let key = HostKey::parse(&host_key(&sandbox, "ssh-ed25519")).unwrap();
+        let answer = answer.replace("FINGERPRINT", &key.fingerprint());
         let args = ["exec", "web-1", "--", "true"];
         let mut terminal = Terminal::start_ours(&sandbox, &[], &args);
-        terminal.expect("remember the key? (yes/no)");
-        terminal.type_keys(answer);
+        terminal.expect("remember the key? (yes/no/[fingerprint])");
+        terminal.type_keys(&answer);
         assert_eq!(terminal.exit_code(), code);
         let pinned = std::fs::read_to_string(pins(&sandbox)).unwrap_or_default();
         assert_eq!(pinned.ends_with(" confirmed\n"), code == 0, "{pinned}");

@@ -225,7 +225,7 @@ pub(crate) async fn is_confirmed(
         return Ok(false);
     };
     let question = format!("{doubt}\nLog in all the same, and remember the key?");
-    let confirmed = level == TrustLevel::Aws && ui.confirms(&question).await?;
+    let confirmed = level == TrustLevel::Aws && ui.believes(&question, presented).await?;
     if confirmed {
         let pins = PinFile::new(folders::pins()?);
         pins.pin(name, presented, "confirmed")

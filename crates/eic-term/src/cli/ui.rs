@@ -145,13 +145,32 @@ impl Ui {
         }
     }
 
-    /// Asks a person whether to go on; anything but `yes` is no, and so is that nobody is there to answer.
+    /// Asks a person whether to go on, until the answer is yes or no; no answer is no, and so is that nobody is there.
     pub(crate) async fn confirms(&self, question: &str) -> Result<bool, Failure> {
-        if !self.can_ask() {
-            return Ok(false);
+        let again = "Please type 'yes' or 'no': ";
+        self.agrees(&format!("{question} (yes/no) "), again, "yes")
+            .await
+    }
+
+    /// Asks a person whether to believe a host key; its fingerprint, from elsewhere, is a yes that a person need not
+    /// compare.
+    pub(crate) async fn believes(&self, question: &str, key: &HostKey) -> Result<bool, Failure> {
+        let again = "Please type 'yes', 'no' or the fingerprint: ";
+        let question = format!("{question} (yes/no/[fingerprint]) ");
+        self.agrees(&question, again, &key.fingerprint()).await
+    }
+
+    /// Whether the answer is `yes` or the other word for it.
+    async fn agrees(&self, question: &str, again: &str, also: &str) -> Result<bool, Failure> {
+        let mut answer = self.ask(question, true).await?;
+        loop {
+            match answer.as_deref().map(|answer| answer.trim()) {
+                None | Some("") => return Ok(false),
+                Some(no) if no.eq_ignore_ascii_case("no") => return Ok(false),
+                Some(yes) if yes.eq_ignore_ascii_case("yes") || yes == also => return Ok(true),
+                Some(_) => answer = self.ask(again, true).await?,
+            }
         }
-        let answer = self.ask(&format!("{question} (yes/no) "), true).await?;
-        Ok(answer.is_some_and(|answer| answer.trim().eq_ignore_ascii_case("yes")))
     }
 
     /// Asks for one line; `None` where the person gives up, or nobody is there.

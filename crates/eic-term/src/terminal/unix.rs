@@ -112,12 +112,18 @@ impl RawTerminal {
     /// # Errors
     /// The system's.
     pub async fn suspend(&mut self) -> io::Result<()> {
-        let mut continued = continued()?;
         crossterm::terminal::disable_raw_mode()?;
-        kill_current_process_group(Number::TSTP)?;
-        tokio::time::timeout(STOP, continued.recv()).await.ok();
+        stop().await?;
         crossterm::terminal::enable_raw_mode()
     }
+}
+
+/// Stops this process and those it shares its terminal with, as Ctrl-Z would; returns when the shell has continued it.
+pub(super) async fn stop() -> io::Result<()> {
+    let mut continued = continued()?;
+    kill_current_process_group(Number::TSTP)?;
+    tokio::time::timeout(STOP, continued.recv()).await.ok();
+    Ok(())
 }
 
 /// The signal of a process that goes on after a stop.

@@ -76,7 +76,7 @@ pub(super) async fn is_confirmed(
         "The authenticity of host '{name}' can't be established.\n{presented}\nAre you sure you want to continue connecting?"
     );
     let asks = options.strict_host_key_checking == StrictHostKeyChecking::Ask;
-    let confirmed = asks && ui.confirms(&question).await?;
+    let confirmed = asks && ui.believes(&question, presented).await?;
     if confirmed {
         known.add(presented).map_err(Error::from)?;
     }

@@ -22,39 +22,51 @@ pub fn can_ask() -> bool {
 }
 
 /// Asks for one line; `None` where the person gives up (Ctrl-C, or Ctrl-D at once) or the process is asked to end.
-/// The answer is shown while it is typed if `echo` is set, and zeroized when dropped.
+/// The answer is shown while it is typed if `echo` is set, and zeroized when dropped. After a Ctrl-Z it is asked for anew.
 ///
 /// # Errors
 /// [`io::ErrorKind::Unsupported`] and the like where there is no terminal.
 pub async fn ask(prompt: &str, echo: bool) -> io::Result<Option<Zeroizing<String>>> {
-    let mut terminal = platform::Terminal::open()?;
     let mut ended = platform::Ended::listen()?;
-    let restored = terminal.silence()?;
-    terminal.write_all(prompt.as_bytes())?;
-    let typed = spawn_blocking(move || read_line(&mut terminal, echo));
-    let answer = tokio::select! {
-        answer = typed => answer?,
-        () = ended.wait() => Ok(None),
-    };
-    drop(restored);
-    answer
+    loop {
+        let mut terminal = platform::Terminal::open()?;
+        let restored = terminal.silence()?;
+        terminal.write_all(prompt.as_bytes())?;
+        let typed = spawn_blocking(move || read_line(&mut terminal, echo));
+        let answer = tokio::select! {
+            answer = typed => answer??,
+            () = ended.wait() => Answer::None,
+        };
+        drop(restored);
+        match answer {
+            Answer::Line(line) => return Ok(Some(line)),
+            Answer::None => return Ok(None),
+            Answer::Later => platform::stop().await?,
+        }
+    }
 }
 
-fn read_line(
-    terminal: &mut platform::Terminal,
-    echo: bool,
-) -> io::Result<Option<Zeroizing<String>>> {
+/// What became of a question.
+enum Answer {
+    Line(Zeroizing<String>),
+    None,
+    /// The person does something else first.
+    Later,
+}
+
+fn read_line(terminal: &mut platform::Terminal, echo: bool) -> io::Result<Answer> {
     let mut line = Line::default();
     let outcome = loop {
         let mut byte = [0];
         if terminal.read(&mut byte)? == 0 {
-            break None;
+            break Answer::None;
         }
         match line.take(byte[0]) {
             Outcome::Typed(shown) if echo => terminal.write_all(&shown)?,
             Outcome::Typed(_) => {}
-            Outcome::Done => break Some(line.text()),
-            Outcome::GivenUp => break None,
+            Outcome::Done => break Answer::Line(line.text()),
+            Outcome::GivenUp => break Answer::None,
+            Outcome::Suspended => break Answer::Later,
         }
     };
     terminal.write_all(b"\r\n")?;
@@ -72,6 +84,7 @@ enum Outcome {
     Typed(Vec<u8>),
     Done,
     GivenUp,
+    Suspended,
 }
 
 impl Line {
@@ -82,6 +95,8 @@ impl Line {
             0x03 | 0x1c => Outcome::GivenUp,
             // Ctrl-D.
             0x04 if self.0.is_empty() => Outcome::GivenUp,
+            // Ctrl-Z, which is no key of this kind on Windows.
+            0x1a if cfg!(unix) => Outcome::Suspended,
             // Backspace, by either name.
             0x08 | 0x7f => Outcome::Typed(b"\x08 \x08".repeat(self.erase_one())),
             // Ctrl-U, Ctrl-W.
@@ -125,7 +140,7 @@ mod tests {
             match line.take(byte) {
                 Outcome::Typed(_) => {}
                 Outcome::Done => return Some(line.text().to_string()),
-                Outcome::GivenUp => return None,
+                Outcome::GivenUp | Outcome::Suspended => return None,
             }
         }
         None

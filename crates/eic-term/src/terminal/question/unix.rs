@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+pub(super) use super::super::platform::stop;
+
 /// The terminal that this process belongs to.
 pub(super) struct Terminal(File);
 

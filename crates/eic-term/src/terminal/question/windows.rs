@@ -64,6 +64,11 @@ impl Drop for Restore {
     }
 }
 
+/// Nothing: Windows has no job control, and no key asks for it.
+pub(super) async fn stop() -> io::Result<()> {
+    Ok(())
+}
+
 /// Nothing: a console that is closed takes its modes along.
 pub(super) struct Ended(());
 
