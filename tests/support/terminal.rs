@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 use super::{Sandbox, under_wine};
 
@@ -200,12 +200,20 @@ impl Terminal {
         }
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program, and tells it as a shell does: 130 where Ctrl-C ended it.
     pub(crate) fn exit_code(&mut self) -> u32 {
+        let status = self.wait();
+        match status.signal() {
+            Some("Interrupt") => 130,
+            _ => status.exit_code(),
+        }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status.exit_code();
+                return status;
             }
             match self.output.recv_timeout(Duration::from_millis(50)) {
                 Ok(bytes) => self.show(&bytes),
@@ -213,7 +221,7 @@ impl Terminal {
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.text()),
                 // The terminal is closed a moment before the program has ended.
                 Err(RecvTimeoutError::Disconnected) => {
-                    return self.child.wait().unwrap().exit_code();
+                    return self.child.wait().unwrap();
                 }
             }
         }

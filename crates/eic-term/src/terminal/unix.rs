@@ -21,7 +21,7 @@ use crate::pty::WindowSize;
 
 /// How much is read at once, in bytes.
 const BUFFER: usize = 16 << 10;
-/// How long a stop signal may take to stop us. Without job control it is ignored.
+/// How long a signal may take to stop or end us. Without job control a stop is ignored.
 const STOP: Duration = Duration::from_millis(200);
 
 pub(super) fn open() -> io::Result<Console> {
@@ -123,6 +123,13 @@ pub(super) async fn stop() -> io::Result<()> {
     let mut continued = continued()?;
     kill_current_process_group(Number::TSTP)?;
     tokio::time::timeout(STOP, continued.recv()).await.ok();
+    Ok(())
+}
+
+/// Ends this process and those it shares its terminal with, as Ctrl-C would; returns where it listens for that itself.
+pub(super) async fn interrupt() -> io::Result<()> {
+    kill_current_process_group(Number::INT)?;
+    tokio::time::sleep(STOP).await;
     Ok(())
 }
 

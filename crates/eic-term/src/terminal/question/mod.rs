@@ -21,8 +21,12 @@ pub fn can_ask() -> bool {
     platform::Terminal::open().is_ok()
 }
 
-/// Asks for one line; `None` where the person gives up (Ctrl-C, or Ctrl-D at once) or the process is asked to end.
-/// The answer is shown while it is typed if `echo` is set, and zeroized when dropped. After a Ctrl-Z it is asked for anew.
+/// Asks for one line; `None` where the person gives up (Ctrl-D at once) or the process is asked to end.
+/// The answer is shown while it is typed if `echo` is set, and zeroized when dropped.
+///
+/// Ctrl-C and Ctrl-Z mean what they mean where nothing is asked, once the terminal has its modes again: the process group gets
+/// `SIGINT` or `SIGTSTP`, as by readpassphrase(3). After a stop the question is asked anew. A process that handles `SIGINT`
+/// itself gets `None`, as on Windows.
 ///
 /// # Errors
 /// [`io::ErrorKind::Unsupported`] and the like where there is no terminal.
@@ -42,6 +46,7 @@ pub async fn ask(prompt: &str, echo: bool) -> io::Result<Option<Zeroizing<String
             Answer::Line(line) => return Ok(Some(line)),
             Answer::None => return Ok(None),
             Answer::Later => platform::stop().await?,
+            Answer::Interrupted => return platform::interrupt().await.map(|()| None),
         }
     }
 }
@@ -52,6 +57,7 @@ enum Answer {
     None,
     /// The person does something else first.
     Later,
+    Interrupted,
 }
 
 fn read_line(terminal: &mut platform::Terminal, echo: bool) -> io::Result<Answer> {
@@ -67,6 +73,7 @@ fn read_line(terminal: &mut platform::Terminal, echo: bool) -> io::Result<Answer
             Outcome::Done => break Answer::Line(line.text()),
             Outcome::GivenUp => break Answer::None,
             Outcome::Suspended => break Answer::Later,
+            Outcome::Interrupted => break Answer::Interrupted,
         }
     };
     terminal.write_all(b"\r\n")?;
@@ -85,6 +92,7 @@ enum Outcome {
     Done,
     GivenUp,
     Suspended,
+    Interrupted,
 }
 
 impl Line {
@@ -92,7 +100,7 @@ impl Line {
         match byte {
             b'\r' | b'\n' => Outcome::Done,
             // Ctrl-C, Ctrl-\.
-            0x03 | 0x1c => Outcome::GivenUp,
+            0x03 | 0x1c => Outcome::Interrupted,
             // Ctrl-D.
             0x04 if self.0.is_empty() => Outcome::GivenUp,
             // Ctrl-Z, which is no key of this kind on Windows.
@@ -140,7 +148,7 @@ mod tests {
             match line.take(byte) {
                 Outcome::Typed(_) => {}
                 Outcome::Done => return Some(line.text().to_string()),
-                Outcome::GivenUp | Outcome::Suspended => return None,
+                Outcome::GivenUp | Outcome::Suspended | Outcome::Interrupted => return None,
             }
         }
         None

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub(super) use super::super::platform::stop;
+pub(super) use super::super::platform::{interrupt, stop};
 
 /// The terminal that this process belongs to.
 pub(super) struct Terminal(File);

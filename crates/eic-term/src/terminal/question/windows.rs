@@ -69,6 +69,11 @@ pub(super) async fn stop() -> io::Result<()> {
     Ok(())
 }
 
+/// Nothing: a question that is given up fails what asked it.
+pub(super) async fn interrupt() -> io::Result<()> {
+    Ok(())
+}
+
 /// Nothing: a console that is closed takes its modes along.
 pub(super) struct Ended(());
 
