@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -180,9 +180,12 @@ fn a_copy_cut_at_fifty_random_places_goes_on_to_identity() {
     println!("{cuts} cuts");
 }
 
-/// Its exit code, or `None` where it was killed as its connection was cut: it would go on by itself.
-fn until_cut(command: &mut Command, cutter: &Cutter) -> Option<i32> {
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+/// Its exit code and what it said, or `None` where it was killed as its connection was cut: it would go on by itself.
+fn until_cut(command: &mut Command, cutter: &Cutter) -> Option<(Option<i32>, String)> {
+    let mut said = tempfile::tempfile().unwrap();
+    let command = command
+        .stdout(Stdio::null())
+        .stderr(said.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
     let cut = cutter.cut.lock().unwrap();
     loop {
@@ -191,7 +194,10 @@ fn until_cut(command: &mut Command, cutter: &Cutter) -> Option<i32> {
             child.wait().unwrap();
             return None;
         } else if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
+            let mut text = String::new();
+            said.rewind().unwrap();
+            said.read_to_string(&mut text).unwrap();
+            return Some((status.code(), text));
         }
     }
 }
@@ -210,7 +216,7 @@ fn a_copy_killed_at_random_places_is_resumed_to_identity() {
     for (up, range) in [(true, (login, login + 1500)), (false, (250_000, 1_250_000))] {
         let target = path("copy");
         let mut killed = 0;
-        let code = loop {
+        let (code, said) = loop {
             // What only the system has got is lost with the program, under Wine nearly all of it: later ones live longer.
             let more = (range.1 - range.0) * u64::saturating_sub(killed, 8);
             let range = (range.0 + more, range.1 + more);
@@ -223,12 +229,12 @@ fn a_copy_killed_at_random_places_is_resumed_to_identity() {
                 false => command.arg(word).arg(&target),
             };
             match until_cut(command, &cutter) {
-                Some(code) => break code,
+                Some(ended) => break ended,
                 None => killed += 1,
             }
             assert!(killed < 100, "it comes to no end, up: {up}");
         };
-        assert_eq!(code, 0, "up: {up}");
+        assert_eq!(code, Some(0), "up: {up}, after {killed} kills: {said}");
         assert!(
             fs::read(&target).unwrap() == content,
             "another file, up: {up}"
