@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use russh::MethodKind;
+use russh::keys::ssh_key::public::RsaPublicKey;
 
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::session::Session;
-use crate::trust::HostKey;
 
 mod attempt;
 mod bound;
@@ -164,7 +164,8 @@ impl Login<'_> {
 
 /// Whether an RSA key has as many bits as these; one that has not is passed over, which is logged.
 fn is_long_enough(identity: &Identity, least: u32) -> bool {
-    let bits = HostKey::new(identity.public().clone()).rsa_bits();
+    let rsa = identity.public().key_data().rsa();
+    let bits = rsa.map(RsaPublicKey::key_size);
     let is_short = bits.is_some_and(|bits| bits < least);
     if is_short {
         tracing::info!(?identity, bits, least, "skipping a key that is too short");

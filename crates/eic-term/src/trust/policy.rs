@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use russh::keys::ssh_key::public::RsaPublicKey;
 use russh::keys::{HashAlg, PublicKey};
 
 use super::known::{Known, Shown};
@@ -48,14 +49,9 @@ impl HostKey {
         self.0.to_bytes().unwrap_or_default()
     }
 
-    /// How long an RSA key is, in bits; `None` for another one, whose kind says it.
-    pub(crate) fn rsa_bits(&self) -> Option<u32> {
-        Some(self.0.key_data().rsa()?.key_size())
-    }
-
     /// Refuses an RSA key with fewer bits than these.
     pub(crate) fn check_length(&self, peer: &str, least: u32) -> Result<(), HostKeyError> {
-        match self.rsa_bits() {
+        match self.0.key_data().rsa().map(RsaPublicKey::key_size) {
             Some(bits) if bits < least => Err(HostKeyError::Short {
                 name: peer.to_owned(),
                 presented: self.to_string(),
